@@ -1,0 +1,35 @@
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  isPengiError,
+  PengiError,
+  type PengiErrorOptions,
+  printable,
+  type Schema,
+  validate,
+} from './errors.js';
+export {
+  DTYPE_ARRAYS,
+  type DType,
+  type DTypeArray,
+  type FileRegion,
+  floats,
+  ints,
+  type NdArray,
+  ndarray,
+  scalar,
+  sizeOf,
+  zeros,
+} from './ndarray.js';
+export { type Progress, type StartProgress, silentProgress } from './progress.js';
+export { createRng, fmix32, fnv1a, foldKey, GOLDEN_STEP, type Rng, type RngState } from './random.js';
+export {
+  flatten,
+  isLeaf,
+  type Leaf,
+  leaves,
+  type MapLeaves,
+  mapTree,
+  pathMatcher,
+  type Tree,
+} from './tree.js';

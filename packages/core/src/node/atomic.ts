@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isPengiError, PengiError } from '../errors.js';
+
+/**
+ * Writes a file so that at every moment either the old content or the whole new one is there: a temporary file in the
+ * same folder, fsync, rename, fsync of the folder. What fails leaves no temporary file behind.
+ * @param content bytes, text, or a function that writes to the handle
+ * @throws PengiError E_CANNOT_CREATE, E_DISK_FULL or E_IO
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
+  );
+  let file: FileHandle | undefined;
+  try {
+    file = await open(temporary, 'wx');
+    if (typeof content === 'function') await content(file);
+    else await file.writeFile(content);
+    await file.sync();
+    await file.close();
+    file = undefined;
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await file?.close().catch(() => undefined); // the first error is the one to report
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(error, path, 'written');
+  }
+}
+
+/** Makes the names in a folder durable. Windows cannot open folders; its renames are journalled. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The typed error for what Node's file functions throw; a `PengiError` is passed through. */
+export function fileError(error: unknown, file: string, verb: 'read' | 'written'): PengiError {
+  if (isPengiError(error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const options = { file, cause: error };
+  switch (code) {
+    case 'ENOENT':
+      return verb === 'read'
+        ? new PengiError('E_NOT_FOUND', 'no such file', options)
+        : new PengiError('E_CANNOT_CREATE', 'its folder does not exist', options);
+    case 'EISDIR':
+      return new PengiError(
+        verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
+        'is a folder, not a file',
+        options,
+      );
+    case 'ENOTDIR':
+      return new PengiError(
+        verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
+        'a part of the path is no folder',
+        options,
+      );
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new PengiError('E_DISK_FULL', 'no space left', {
+        ...options,
+        hint: 'free some space and run again',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new PengiError(
+        verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
+        `may not be ${verb} (${code})`,
+        options,
+      );
+    default:
+      return new PengiError('E_IO', `cannot be ${verb}: ${message ?? String(error)}`, options);
+  }
+}

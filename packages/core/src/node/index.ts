@@ -1,0 +1,3 @@
+export { fileError, syncFolder, writeFileAtomic } from './atomic.js';
+export { formatSeconds, stderrProgress } from './progress.js';
+export { startWorker } from './worker.js';
