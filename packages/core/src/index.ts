@@ -24,6 +24,13 @@ export {
 export { type Progress, type StartProgress, silentProgress } from './progress.js';
 export { createRng, fmix32, fnv1a, foldKey, GOLDEN_STEP, type Rng, type RngState } from './random.js';
 export {
+  checkText,
+  createIdMap,
+  type IdMap,
+  MAX_TEXT_BYTES,
+  type TextPiece,
+} from './text.js';
+export {
   flatten,
   isLeaf,
   type Leaf,
@@ -31,5 +38,6 @@ export {
   type MapLeaves,
   mapTree,
   pathMatcher,
+  rebuildTree,
   type Tree,
 } from './tree.js';

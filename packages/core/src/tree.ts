@@ -35,6 +35,11 @@ export function mapTree<From extends Leaf, To, T>(
   return mapNode(tree, '', f as (leaf: Leaf, path: string) => To) as MapLeaves<T, From, To>;
 }
 
+/** `mapTree` without its types, for code that is generic over trees: the caller says what the result is. */
+export function rebuildTree<Result>(template: unknown, f: (path: string, leaf: Leaf) => unknown): Result {
+  return mapNode(template, '', (leaf, path) => f(path, leaf)) as Result;
+}
+
 function mapNode(node: unknown, path: string, f: (leaf: Leaf, path: string) => unknown): unknown {
   if (isLeaf(node)) return f(node, path);
   if (Array.isArray(node)) return node.map((child, i) => mapNode(child, join(path, String(i)), f));

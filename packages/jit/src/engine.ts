@@ -1,0 +1,61 @@
+import type { MapLeaves, NdArray } from '@pengi/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+export type EngineName = 'jit' | 'tensorflow' | 'wasm' | 'cpu';
+
+/** The tree type `T` of tensors, as arrays in memory: what a compiled function takes and gives. */
+export type Arrays<T> = MapLeaves<T, Tensor, NdArray>;
+
+type ArrayArguments<Inputs extends unknown[]> = { [K in keyof Inputs]: Arrays<Inputs[K]> };
+
+/** A compiled function. Each new combination of input shapes is compiled at its first call, then remembered. */
+export interface Program<Inputs extends unknown[], Output> {
+  /** @throws PengiError E_SHAPE when the arguments are not trees of arrays */
+  run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
+  /** Frees graphs and weights. The program cannot be used afterwards. */
+  dispose(): Promise<void>;
+}
+
+/** A compiled function with state that stays with the engine from call to call: a training step. */
+export interface StepProgram<State, Inputs extends unknown[], Output> {
+  run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
+  /** The state after the last call. The arrays are not written to by later calls. */
+  state(): Promise<Arrays<State>>;
+  dispose(): Promise<void>;
+}
+
+export interface CompileOptions {
+  /** Shown in errors and profiles. */
+  name?: string;
+  /**
+   * Whether weights are laid out anew for fast products (more memory and a slower start, faster calls). Default true;
+   * false suits what runs once or twice.
+   */
+  prepack?: boolean;
+}
+
+/**
+ * Runs functions of TensorFlow.js ops. The same function gives the same numbers on every engine, up to the order of
+ * summation.
+ */
+export interface Engine {
+  readonly name: EngineName;
+  /** What computes: library, version, device, threads. */
+  readonly description: string;
+  /**
+   * Compiles `fn(weights, ...inputs)`. The weights are held once and are not passed at each call; arrays that are
+   * backed by a file are mapped where the engine can.
+   */
+  compile<Weights, Inputs extends unknown[], Output>(
+    fn: (weights: Weights, ...inputs: Inputs) => Output,
+    weights: Arrays<Weights>,
+    options?: CompileOptions,
+  ): Program<Inputs, Output>;
+  /** Compiles `fn(weights, state, ...inputs)`, which returns the next state and an output. */
+  compileStep<Weights, State, Inputs extends unknown[], Output>(
+    fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
+    weights: Arrays<Weights>,
+    state: Arrays<State>,
+    options?: CompileOptions,
+  ): StepProgram<State, Inputs, Output>;
+}

@@ -1,0 +1,126 @@
+/** Engines that run a function op by op on a TensorFlow.js backend. */
+import {
+  type DType,
+  type DTypeArray,
+  leaves,
+  type NdArray,
+  PengiError,
+  rebuildTree,
+  type Tree,
+} from '@pengi/core';
+import { registerRandomKernels } from '@pengi/nn';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Arrays, Engine, EngineName, Program, StepProgram } from '../engine.js';
+
+/**
+ * An engine on a registered TensorFlow.js backend.
+ * @param backend its name there
+ */
+export function createEagerEngine(name: EngineName, backend: string, description: string): Engine {
+  registerRandomKernels(backend);
+
+  const run = (fn: () => unknown): unknown =>
+    withBackend(backend, () => tf.tidy(() => fn() as tf.TensorContainer)) as unknown;
+
+  return {
+    name,
+    description,
+    compile<Weights, Inputs extends unknown[], Output>(
+      fn: (weights: Weights, ...inputs: Inputs) => Output,
+      weights: Arrays<Weights>,
+    ): Program<Inputs, Output> {
+      const held = lazyUpload<Weights>(backend, weights);
+      return {
+        async run(...inputs) {
+          const output = run(() => fn(held.get(), ...upload<Inputs>(inputs)));
+          const arrays = download<Arrays<Output>>(output);
+          disposeAll(output);
+          return arrays;
+        },
+        dispose: async () => held.dispose(),
+      };
+    },
+    compileStep<Weights, State, Inputs extends unknown[], Output>(
+      fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
+      weights: Arrays<Weights>,
+      initial: Arrays<State>,
+    ): StepProgram<State, Inputs, Output> {
+      const held = lazyUpload<Weights>(backend, weights);
+      let state: State | undefined;
+      return {
+        async run(...inputs) {
+          state ??= withBackend(backend, () => upload<State>(initial));
+          const former = state;
+          const next = run(() => fn(held.get(), former, ...upload<Inputs>(inputs))) as {
+            state: State;
+            output: Output;
+          };
+          const kept = new Set(leaves(next.state as Tree<Tensor>).map(([, tensor]) => tensor));
+          for (const [, tensor] of leaves(former as Tree<Tensor>)) if (!kept.has(tensor)) tensor.dispose();
+          state = next.state;
+          const output = download<Arrays<Output>>(next.output);
+          disposeAll(next.output);
+          return output;
+        },
+        state: async () => (state === undefined ? initial : download<Arrays<State>>(state)),
+        async dispose() {
+          held.dispose();
+          if (state !== undefined) disposeAll(state);
+        },
+      };
+    },
+  };
+}
+
+/** Runs `fn` with `backend` active. It must not wait: other code may use TensorFlow.js in between. */
+function withBackend<T>(backend: string, fn: () => T): T {
+  const engine = tf.engine();
+  const former = engine.backendName;
+  void engine.setBackend(backend); // synchronous for a backend that exists
+  try {
+    return fn();
+  } catch (error) {
+    const kernel = error instanceof Error && /Kernel '(\w+)' not registered/.exec(error.message);
+    if (kernel)
+      throw new PengiError('E_KERNEL', `the ${backend} backend has no "${kernel[1]}"`, { cause: error });
+    throw error;
+  } finally {
+    if (former && former !== backend) void engine.setBackend(former);
+  }
+}
+
+/** Weights go to the backend at the first use, and stay. */
+function lazyUpload<T>(backend: string, arrays: Arrays<T>): { get(): T; dispose(): void } {
+  let tensors: T | undefined;
+  return {
+    get() {
+      // Outside of any tidy, or the tensors would go with it.
+      tensors ??= withBackend(backend, () => upload<T>(arrays, tf.keep));
+      return tensors;
+    },
+    dispose() {
+      if (tensors !== undefined) disposeAll(tensors);
+      tensors = undefined;
+    },
+  };
+}
+
+function upload<T>(arrays: unknown, each: (tensor: Tensor) => Tensor = (tensor) => tensor): T {
+  return rebuildTree<T>(arrays, (_path, leaf) => {
+    const { data, shape, dtype } = leaf as NdArray;
+    return each(tf.tensor(data, [...shape], dtype));
+  });
+}
+
+function download<T>(tensors: unknown): T {
+  return rebuildTree<T>(tensors, (_path, leaf): NdArray => {
+    const tensor = leaf as Tensor;
+    const dtype = tensor.dtype as DType;
+    return { dtype, shape: tensor.shape, data: tensor.dataSync().slice() as DTypeArray[DType] };
+  });
+}
+
+function disposeAll(tensors: unknown): void {
+  for (const [, tensor] of leaves(tensors as Tree<Tensor>)) tensor.dispose();
+}

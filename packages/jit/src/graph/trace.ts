@@ -1,0 +1,280 @@
+/**
+ * Recording: a function of TensorFlow.js ops runs once on placeholders, with a backend whose kernels write ONNX nodes
+ * instead of computing. Gradients record as well, since TensorFlow.js builds them out of the same ops.
+ */
+import {
+  type DType,
+  type DTypeArray,
+  leaves,
+  type NdArray,
+  PengiError,
+  rebuildTree,
+  sizeOf,
+  type Tree,
+} from '@pengi/core';
+import type { DataId, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { KERNELS } from '../kernels/index.js';
+import { Graph, type Node, sameShape, type Value } from './graph.js';
+
+/** An array that will be given later: only its shape and type are known. */
+export interface Placeholder {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** A recorded function: what to run, and how its arguments and results map to the graph. */
+export interface Trace {
+  nodes: readonly Node[];
+  constants: readonly Value[];
+  inputs: readonly { path: string; value: Value }[];
+  outputs: readonly { path: string; value: Value }[];
+  /** The structure of the result, with shapes for leaves. */
+  result: unknown;
+}
+
+/**
+ * Records `fn(weights, ...inputs)`: weights become constants of the graph, inputs its inputs.
+ * @throws PengiError E_KERNEL for an operation that cannot be recorded, with the place that used it;
+ *   E_TRACE for reading a value that does not exist yet
+ */
+export function trace(
+  fn: (weights: never, ...inputs: never[]) => unknown,
+  weights: unknown,
+  inputs: readonly unknown[],
+): Trace {
+  const graph = new Graph();
+  return recording(graph, () => {
+    const backend = traceBackend();
+    const placed: { path: string; value: Value }[] = [];
+    const weightTensors = rebuildTree(weights, (_path, leaf) =>
+      backend.tensor(graph.weight(leaf as NdArray)),
+    );
+    const inputTensors = rebuildTree<never[]>(inputs, (path, leaf) => {
+      const { shape, dtype } = leaf as Placeholder;
+      const value = graph.input(shape, dtype);
+      placed.push({ path, value });
+      return backend.tensor(value);
+    });
+    const result = fn(weightTensors as never, ...inputTensors);
+    const outputs = outputsOf(graph, backend, result);
+    const structure = rebuildTree(result, (_path, leaf) => ({
+      shape: [...leaf.shape],
+      dtype: (leaf as Tensor).dtype,
+    }));
+    return { ...reachable(graph, outputs), inputs: placed, outputs, result: structure };
+  });
+}
+
+/** Outputs must be results of nodes and distinct, so inputs, constants and repeats get a copy. */
+function outputsOf(graph: Graph, backend: TraceBackend, result: unknown): { path: string; value: Value }[] {
+  const taken = new Set([...graph.inputs.map((v) => v.name), ...graph.constants.keys()]);
+  return leaves(result as Tree<Tensor>).map(([path, tensor]) => {
+    const full = graph.expand(backend.recorded(tensor));
+    const value = taken.has(full.name) ? graph.op('Identity', [full], full) : full;
+    taken.add(value.name);
+    return { path, value };
+  });
+}
+
+/** The nodes and constants that the outputs depend on. */
+function reachable(
+  graph: Graph,
+  outputs: readonly { value: Value }[],
+): { nodes: Node[]; constants: Value[] } {
+  const needed = new Set(outputs.map(({ value }) => value.name));
+  const nodes: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    nodes.push(node);
+    for (const name of node.inputs) needed.add(name);
+  }
+  return {
+    nodes: nodes.reverse(),
+    constants: [...graph.constants.values()].filter((v) => needed.has(v.name)),
+  };
+}
+
+// --- the backend ----------------------------------------------------------------------------------------------------
+
+const BACKEND = 'pengi-trace';
+
+let singleton: TraceBackend | undefined;
+let current: Graph | undefined;
+
+/** Runs `record` with the recording backend active, and puts the former one back, whatever happens. */
+function recording<T>(graph: Graph, record: () => T): T {
+  if (current)
+    throw new PengiError('E_TRACE', 'a function is compiled inside of another one that is being compiled');
+  const backend = traceBackend();
+  const engine = tf.engine();
+  const former = engine.backendName;
+  current = graph;
+  void engine.setBackend(BACKEND); // takes effect at once: the backend exists
+  engine.startScope('trace');
+  try {
+    return record();
+  } catch (error) {
+    throw readable(error);
+  } finally {
+    engine.endScope();
+    backend.clear();
+    current = undefined;
+    if (former) void engine.setBackend(former);
+    // Without a former backend the next op would still be recorded, so the name is taken away again.
+    else Object.assign(engine, { backendName: undefined, backendInstance: null });
+  }
+}
+
+function traceBackend(): TraceBackend {
+  if (!singleton) {
+    const backend = new TraceBackend();
+    singleton = backend;
+    tf.registerBackend(BACKEND, () => backend, 0);
+    void tf.engine().findBackend(BACKEND); // creates it now, so that setBackend is synchronous
+    for (const kernelName of Object.keys(KERNELS))
+      tf.registerKernel({
+        kernelName,
+        backendName: BACKEND,
+        kernelFunc: (call) => backend.run(kernelName, call),
+      });
+  }
+  return singleton;
+}
+
+class TraceBackend extends tf.KernelBackend {
+  private values = new Map<DataId, { value: Value; references: number }>();
+  /** Tensors of other backends that a recorded function uses: they become constants. */
+  private captured = new Map<DataId, Value>();
+
+  /** A tensor that stands for `value`. */
+  tensor(value: Value): Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.info(value));
+  }
+
+  recorded({ dataId, shape, dtype }: TensorInfo): Value {
+    const own = this.values.get(dataId)?.value;
+    if (own) return own;
+    const known = this.captured.get(dataId);
+    if (known && sameShape(known.shape, shape)) return known;
+    const source = tf.engine().state.tensorInfo.get(dataId);
+    if (!source)
+      throw new PengiError('E_TRACE', 'a tensor that has been disposed is used in a compiled function');
+    const value = current!.literal(source.backend.readSync(dataId) as Float32Array, shape, dtype as DType);
+    this.captured.set(dataId, value);
+    return value;
+  }
+
+  run(kernelName: string, { inputs, attrs }: { inputs: object; attrs?: object }): TensorInfo | TensorInfo[] {
+    const values = Object.fromEntries(
+      Object.entries(inputs as Record<string, TensorInfo | undefined>)
+        .filter(([, tensor]) => tensor !== undefined && tensor !== null)
+        .map(([name, tensor]) => [name, this.recorded(tensor!)]),
+    );
+    const results = KERNELS[kernelName]!(current!, values, (attrs ?? {}) as never);
+    return Array.isArray(results) ? results.map((value) => this.info(value)) : this.info(results);
+  }
+
+  /** Forgets everything: the graph is recorded, its tensors have no use any more. */
+  clear(): void {
+    this.values.clear();
+    this.captured.clear();
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): DataId {
+    if (!current) throw new PengiError('E_TRACE', 'a tensor of a compiled function is used outside of it');
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool')
+      throw new PengiError('E_KERNEL', `tensors of dtype ${dtype} cannot be recorded`);
+    const ArrayType = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+    const list = typeof values === 'number' ? [values] : (values as ArrayLike<number>);
+    const data = list instanceof ArrayType ? list : ArrayType.from(list);
+    return this.put(current.literal(data as DTypeArray[DType], shape, dtype));
+  }
+
+  override readSync(dataId: DataId): tf.BackendValues {
+    const value = this.values.get(dataId)?.value;
+    const { constant } = value?.broadcastOf ?? value ?? {};
+    if (!value || !constant)
+      throw new PengiError(
+        'E_TRACE',
+        'a compiled function reads the value of a tensor (dataSync, arraySync, print), which is not known yet',
+        { hint: 'return the tensor and read it outside of the function' },
+      );
+    const { data } = constant;
+    return (
+      data.length === sizeOf(value.shape) ? data : new Float32Array(sizeOf(value.shape)).fill(Number(data[0]))
+    ) as Float32Array;
+  }
+
+  override async read(dataId: DataId): Promise<tf.BackendValues> {
+    return this.readSync(dataId);
+  }
+
+  override numDataIds(): number {
+    return this.values.size;
+  }
+  override refCount(dataId: DataId): number {
+    return this.values.get(dataId)?.references ?? 0;
+  }
+  override incRef(dataId: DataId): void {
+    const entry = this.values.get(dataId);
+    if (entry) entry.references++;
+  }
+  decRef(dataId: DataId): void {
+    const entry = this.values.get(dataId);
+    if (entry) entry.references--;
+  }
+  override disposeData(dataId: DataId, force = false): boolean {
+    const entry = this.values.get(dataId);
+    if (entry) {
+      entry.references--;
+      if (!force && entry.references > 0) return false;
+      this.values.delete(dataId);
+    }
+    return true;
+  }
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+  override dispose(): void {}
+
+  private info(value: Value): TensorInfo {
+    return { dataId: this.put(value), shape: [...value.shape], dtype: value.dtype as DType };
+  }
+
+  private put(value: Value): DataId {
+    const dataId = {};
+    this.values.set(dataId, { value, references: 1 });
+    return dataId;
+  }
+}
+
+/** TensorFlow.js' own words for what is missing, in ours, with the line that asked for it. */
+function readable(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const kernel =
+    /Kernel '(\w+)' not registered/.exec(error.message) ??
+    /gradient function not found for (\w+)/.exec(error.message);
+  if (!kernel) return error;
+  const what = error.message.includes('gradient') ? 'the gradient of ' : '';
+  return new PengiError('E_KERNEL', `${what}"${kernel[1]}" cannot be compiled; used ${userOf(error)}`, {
+    hint: 'write the function with other operations, or run it with the "cpu" engine',
+    cause: error,
+  });
+}
+
+/** The first line of the stack that is neither TensorFlow.js nor an engine or layer. */
+function userOf(error: Error): string {
+  const lines = (error.stack ?? '').split('\n').slice(1);
+  const outside = lines.find(
+    (line) =>
+      /\(|at /.test(line) && !/tfjs-core|tf-core|node:|\/(jit|nn)\/(dist|src)\/(?!.*\.test\.)/.test(line),
+  );
+  return outside?.trim() ?? 'in the compiled function';
+}

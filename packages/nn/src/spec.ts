@@ -1,0 +1,35 @@
+import { createRng, type MapLeaves, mapTree, type NdArray, type Rng, type Tree } from '@pengi/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Initializer } from './init.js';
+
+/** What a parameter is before it has values. A model's spec is a tree of these under the official names. */
+export interface ParamSpec {
+  readonly shape: readonly number[];
+  readonly init: Initializer;
+}
+
+/** The parameters of the spec `S`, as tensors (in a model function) or as arrays in memory. */
+export type ParamsOf<S, Leaf = Tensor> = MapLeaves<S, ParamSpec, Leaf>;
+
+export function param(shape: readonly number[], init: Initializer): ParamSpec {
+  return { shape, init };
+}
+
+/** `[f(0), …, f(n-1)]`, for numbered layers. */
+export function times<T>(n: number, f: (index: number) => T): T[] {
+  return Array.from({ length: n }, (_, index) => f(index));
+}
+
+/**
+ * Random initial values for a spec. Each parameter draws from a stream of its own that depends on the seed and its
+ * name only, so adding a layer does not change the others.
+ */
+export function initParams<S>(
+  spec: S & Tree<ParamSpec>,
+  seed: number | Rng,
+): MapLeaves<S, ParamSpec, NdArray<'float32'>> {
+  const rng = typeof seed === 'number' ? createRng(seed) : seed;
+  return mapTree(spec, ({ shape, init }: ParamSpec, name): NdArray<'float32'> => {
+    return { dtype: 'float32', shape, data: init(shape, rng.fork(name)) };
+  });
+}
