@@ -60,4 +60,4 @@ export {
   type Schedule,
   type ScheduleOptions,
 } from './schedule.js';
-export { initParams, type ParamSpec, type ParamsOf, param, times } from './spec.js';
+export { buffer, bufferPaths, initParams, type ParamSpec, type ParamsOf, param, times } from './spec.js';

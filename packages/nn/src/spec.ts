@@ -1,4 +1,4 @@
-import { createRng, type MapLeaves, mapTree, type NdArray, type Rng, type Tree } from '@pengi/core';
+import { createRng, leaves, type MapLeaves, mapTree, type NdArray, type Rng, type Tree } from '@pengi/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Initializer } from './init.js';
 
@@ -6,6 +6,8 @@ import type { Initializer } from './init.js';
 export interface ParamSpec {
   readonly shape: readonly number[];
   readonly init: Initializer;
+  /** Belongs to the model but is never trained: running statistics. */
+  readonly buffer?: true;
 }
 
 /** The parameters of the spec `S`, as tensors (in a model function) or as arrays in memory. */
@@ -13,6 +15,17 @@ export type ParamsOf<S, Leaf = Tensor> = MapLeaves<S, ParamSpec, Leaf>;
 
 export function param(shape: readonly number[], init: Initializer): ParamSpec {
   return { shape, init };
+}
+
+export function buffer(shape: readonly number[], init: Initializer): ParamSpec {
+  return { shape, init, buffer: true };
+}
+
+/** The paths of a spec's buffers: what training must leave alone whatever else it freezes. */
+export function bufferPaths(spec: Tree<ParamSpec>): string[] {
+  return leaves(spec)
+    .filter(([, leaf]) => leaf.buffer)
+    .map(([path]) => path);
 }
 
 /** `[f(0), …, f(n-1)]`, for numbered layers. */

@@ -1,5 +1,5 @@
 import { PengiError } from '@pengi/core';
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from '../engine.js';
 import { createEagerEngine } from './eager.js';
@@ -41,7 +41,7 @@ function borrowKernels(): void {
   const cpu = tf.engine().findBackend('cpu');
   const wasm = tf.engine().findBackend('wasm');
   for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
-    const own = tf.getKernel(kernelName, 'wasm')?.kernelFunc;
+    const own = (tf.getKernel(kernelName, 'wasm') as KernelConfig | undefined)?.kernelFunc;
     const wrong = WRONG[kernelName];
     if (own && !wrong) continue;
     const loan = borrowed(kernelFunc, wasm, cpu);

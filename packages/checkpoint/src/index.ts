@@ -1,0 +1,13 @@
+export type { ModelCard } from './card.js';
+export { toNdArray } from './convert.js';
+export type { TensorDtype } from './dtypes.js';
+export { assertFinite } from './finite.js';
+export { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from './float16.js';
+export { type FolderOptions, writeFolderAtomic } from './folder.js';
+export { type MergeOptions, mergeParameters, stripCommonPrefix } from './merge.js';
+export { type ModelContent, type ModelFolder, openModelFolder, saveModelFolder } from './model-folder.js';
+export { openSafetensors } from './open.js';
+export { parseSafetensors, type SafetensorsBytes } from './parse.js';
+export { sha256File } from './sha256.js';
+export type { FileTensorInfo, RawTensor, TensorFile, TensorInfo, TensorSource } from './source.js';
+export { type WriteOptions, type WrittenFile, writeSafetensors } from './write.js';

@@ -1,0 +1,45 @@
+export {
+  type BeamOptions,
+  type BeamSearch,
+  type Continuation,
+  createBeamSearch,
+  type Generation,
+  type SampleOptions,
+  sampleToken,
+  type TopTokens,
+} from './beam.js';
+export { GPT2_BASE, type Gpt2Config, gpt2ConfigSchema } from './config.js';
+export {
+  createDecoder,
+  type Decoder,
+  type DecodingRun,
+  type Distributions,
+  type StartOptions,
+} from './decoder.js';
+export { type GenerateOptions, generate } from './generate.js';
+export { createGpt2, type Gpt2, gpt2Params, loadGpt2 } from './load.js';
+export {
+  type Gpt2Hidden,
+  type Gpt2Options,
+  gpt2Embed,
+  gpt2Hidden,
+  gpt2Logits,
+  type KeyValue,
+  type Past,
+  tokenLosses,
+} from './model.js';
+export { type Gpt2Params, gpt2Spec } from './params.js';
+export {
+  collectIds,
+  createGpt2Tokenizer,
+  createStreamDecoder,
+  createSubsetTokenizer,
+  END_OF_TEXT,
+  type Gpt2TokenizerOptions,
+  PAD,
+  PROMPT_LENGTH,
+  type Prompt,
+  RELEASED_STOP,
+  type StreamDecoder,
+  type Tokenizer,
+} from './tokenizer.js';

@@ -1,0 +1,37 @@
+import { fold, type Keys, uniform } from '@pengi/nn';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** The reference's SpecAugment: up to 64 frames twice, up to 8 bands twice. */
+const STRIPES = { time: { count: 2, width: 64 }, frequency: { count: 2, width: 8 } };
+
+/**
+ * SpecAugment (Park et al., 2019) as torchlibrosa has it: stripes of random width and place are set to 0 (the mean,
+ * after bn0), along time and along frequency, other ones for each clip. x [B, T, M].
+ */
+export function specAugment(x: Tensor, keys: Keys): Tensor {
+  const [B, T, M] = x.shape as [number, number, number];
+  const time = tf.reshape(keep(T, STRIPES.time, fold(keys, 'time')), [B, T, 1]);
+  const frequency = tf.reshape(keep(M, STRIPES.frequency, fold(keys, 'frequency')), [B, 1, M]);
+  return tf.mul(tf.mul(x, time), frequency);
+}
+
+/** [B, size] with 0 in the stripes, 1 elsewhere. */
+function keep(size: number, stripes: { count: number; width: number }, keys: Keys): Tensor {
+  const { count } = stripes;
+  const [widths, places] = tf.split(uniform(keys, [count, 2]), 2, -1); // [B, count, 1] each
+  const width = tf.floor(tf.mul(widths!, Math.min(stripes.width, size)));
+  const start = tf.floor(tf.mul(places!, tf.sub(size, width)));
+  const at = tf.reshape(tf.range(0, size), [1, 1, size]);
+  const inside = tf.logicalAnd(tf.greaterEqual(at, start), tf.less(at, tf.add(start, width))); // [B, count, size]
+  return tf.cast(tf.logicalNot(tf.any(inside, 1)), 'float32');
+}
+
+/**
+ * Mix-up (Zhang et al., 2018) as HTSAT does it: each clip keeps `share[b]` and takes the rest from the clip at the
+ * mirrored place of the batch. The targets mix by the same function. x [B, ...], share [B].
+ */
+export function mixUp(x: Tensor, share: Tensor): Tensor {
+  const shares = tf.reshape(share, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
+  return tf.add(tf.mul(x, shares), tf.mul(tf.reverse(x, 0), tf.sub(1, shares)));
+}

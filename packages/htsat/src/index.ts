@@ -1,0 +1,13 @@
+export { mixUp, specAugment } from './augment.js';
+export {
+  HTSAT_RELEASED,
+  HTSAT_SMALL,
+  type HtsatConfig,
+  type HtsatSizes,
+  htsatConfigSchema,
+  htsatSizes,
+} from './config.js';
+export { createHtsat, HTSAT_CONSTANTS, type Htsat, htsatParams, loadHtsat } from './load.js';
+export { cropStarts, type HtsatOptions, type HtsatOutput, htsat } from './model.js';
+export { type HtsatParams, htsatSpec } from './params.js';
+export { bicubicMatrix } from './resize.js';
