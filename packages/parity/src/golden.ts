@@ -5,6 +5,10 @@ import { parseSafetensors } from '@pengi/checkpoint';
 import type { NdArray } from '@pengi/core';
 import { fill } from './fill.js';
 
+/** Parsed JSON of goldens and manifests: each kind has its own structure, which its check knows. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type Json = any;
+
 /** One entry of a manifest: filled by the rule, computed by the model, or tied to another. */
 export interface ManifestTensor {
   name: string;
@@ -20,16 +24,14 @@ export interface ManifestTensor {
 export interface Manifest {
   model: string;
   salt: string;
-  // biome-ignore lint/suspicious/noExplicitAny: each kind of model describes itself in its own words
-  config: any;
+  config: Json;
   tensors: ManifestTensor[];
 }
 
 export interface Golden {
   readonly name: string;
   readonly folder: string;
-  // biome-ignore lint/suspicious/noExplicitAny: each kind of golden has its own structure
-  readonly json: any;
+  readonly json: Json;
   /** A stored tensor, as float32, int32 or bool; asking for it marks it as understood. */
   tensor(key: string): NdArray;
   has(key: string): boolean;
@@ -66,8 +68,7 @@ export function openManifest(folder: string, name: string): Manifest {
 }
 
 /** A golden's manifest is the file that its JSON names, in whichever sentence. */
-// biome-ignore lint/suspicious/noExplicitAny: see Golden.json
-function manifestNameOf(json: any): string {
+function manifestNameOf(json: Json): string {
   const found = /manifests\/[\w.-]+\.json/.exec(JSON.stringify(json));
   if (!found) throw new Error('the golden names no manifest');
   return found[0];

@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { checkFor, type Outcome, runCheck } from './run.js';
+import { checkGolden, type Outcome } from './run.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const { values } = parseArgs({
@@ -31,13 +31,13 @@ const names = [
 ].sort();
 
 const outcomes: Outcome[] = [];
-for (const name of names.filter((name) => name.startsWith(values.only))) {
-  const outcome = await runCheck(folder, name, checkFor(name));
-  outcomes.push(outcome);
-  console.log(outcome.line);
-  if (outcome.status === 'failed' || values.verbose)
-    for (const detail of outcome.details) console.log(`       ${detail}`);
-}
+for (const name of names.filter((name) => name.startsWith(values.only)))
+  for await (const outcome of checkGolden(folder, name)) {
+    outcomes.push(outcome);
+    console.log(outcome.line);
+    if (outcome.status === 'failed' || values.verbose)
+      for (const detail of outcome.details) console.log(`       ${detail}`);
+  }
 
 const count = (status: Outcome['status']) => outcomes.filter((outcome) => outcome.status === status).length;
 const [passed, failed, skipped] = [count('passed'), count('failed'), count('skipped')];

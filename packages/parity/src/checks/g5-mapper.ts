@@ -5,7 +5,7 @@ import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Check } from '../check.js';
 import { fill, parseFill } from '../fill.js';
-import { type Golden, weightsOf } from '../golden.js';
+import { type Golden, type Json, weightsOf } from '../golden.js';
 import { nearSummary } from '../report.js';
 import { TOLERANCES } from '../tolerances.js';
 
@@ -79,8 +79,7 @@ function compareStored(
 }
 
 /** From the reference's class and constructor: (dim_clip, dim_embedding, prefix_length, clip_length, num_layers) or MLP sizes. */
-// biome-ignore lint/suspicious/noExplicitAny: see Golden.json
-export function configOf({ class: kind, constructor: args, heads, mlp_ratio: mlpRatio }: any): MapperConfig {
+export function configOf({ class: kind, constructor: args, heads, mlp_ratio: mlpRatio }: Json): MapperConfig {
   if (kind === 'MLP') {
     const [inputs, hidden, outputs] = args[0] as [number, number, number];
     // The MLP does not know its prefix; one vector of everything is the same numbers.

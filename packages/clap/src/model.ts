@@ -1,0 +1,179 @@
+/**
+ * CLAP (Elizalde et al., 2023; Pengi section 3.1): an audio and a text encoder with a joint space. Shape letters: B batch,
+ * T tokens or frames, M mels, C channels of the text tower, E channels of the joint space.
+ */
+import { type HtsatConfig, type HtsatOptions, htsat } from '@pengi/htsat';
+import {
+  attend,
+  causalMask,
+  dropout,
+  embedding,
+  fold,
+  gelu,
+  type Keys,
+  l2Normalize,
+  layerNorm,
+  linear,
+  MASKED,
+  mergeHeads,
+  type Probe,
+  quickGelu,
+  splitHeads,
+} from '@pengi/nn';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ClapConfig, ClipTextConfig } from './config.js';
+import type {
+  AudioEncoderParams,
+  ClapParams,
+  ClipLayerParams,
+  ClipTextParams,
+  ProjectionParams,
+  TextEncoderParams,
+} from './params.js';
+
+export interface EncoderOptions {
+  /** Training: turns dropout, drop path and SpecAugment on. */
+  keys?: Keys | undefined;
+  /** Dropout inside of the projection in training. */
+  projectionDropout?: number;
+  probe?: Probe | undefined;
+}
+
+/** Log-mels [B, T, M] in dB -> embeddings [B, E], not normalised. */
+export function encodeAudio(
+  p: AudioEncoderParams,
+  logMel: Tensor,
+  config: HtsatConfig,
+  options: EncoderOptions & Pick<HtsatOptions, 'specAugment'> = {},
+): Tensor {
+  const { latent } = htsat(p.base.htsat, logMel, config, { ...options, keys: fold(options.keys, 'htsat') });
+  options.probe?.('latent', latent);
+  return project(p.projection, latent, options.projectionDropout ?? 0, fold(options.keys, 'audioProjection'));
+}
+
+/** Token ids [B, T] int32, start first, end and padding being the largest id -> embeddings [B, E], not normalised. */
+export function encodeText(
+  p: TextEncoderParams,
+  ids: Tensor,
+  config: ClipTextConfig,
+  options: EncoderOptions = {},
+): Tensor {
+  const { pooled } = clipText(p.base, ids, config, { ...options, keys: fold(options.keys, 'clip') });
+  const projected = linear(p.clip_text_projection, pooled);
+  return project(
+    p.projection,
+    projected,
+    options.projectionDropout ?? 0,
+    fold(options.keys, 'textProjection'),
+  );
+}
+
+/** Pengi's `Projection`: LN(e + Drop(W₂ GELU(e))) with e = W₁ x. */
+function project(p: ProjectionParams, x: Tensor, rate: number, keys: Keys | undefined): Tensor {
+  const e = linear(p.linear1, x);
+  return layerNorm(p.layer_norm, tf.add(e, dropout(linear(p.linear2, gelu(e)), rate, keys)));
+}
+
+/**
+ * CLIP's text tower.
+ * @param attentionMask [B, T] of 1 and 0; it changes only what padding itself becomes, as attention is causal
+ * @returns hidden states [B, T, C] and, pooled, that of the first end token [B, C]
+ */
+export function clipText(
+  p: ClipTextParams,
+  ids: Tensor,
+  config: ClipTextConfig,
+  { keys, probe, attentionMask }: EncoderOptions & { attentionMask?: Tensor } = {},
+): { hidden: Tensor; pooled: Tensor } {
+  const [B, T] = ids.shape as [number, number];
+  const positions = embedding(p.embeddings.position_embedding, tf.range(0, T, 1, 'int32'));
+  let x: Tensor = dropout(
+    tf.add(embedding(p.embeddings.token_embedding, ids), positions),
+    config.dropout,
+    fold(keys, 'embeddings'),
+  );
+  let mask: Tensor = causalMask(T);
+  if (attentionMask) {
+    const padding = tf.mul(tf.sub(1, tf.cast(attentionMask, 'float32')), MASKED);
+    mask = tf.minimum(mask, tf.reshape(padding, [B, 1, 1, T]));
+  }
+  for (const [i, parameters] of p.encoder.layers.entries()) {
+    x = clipLayer(parameters, x, mask, config, fold(keys, `layers.${i}`));
+    probe?.(`layers.${i}`, x);
+  }
+  const hidden = layerNorm(p.final_layer_norm, x);
+  // The end token has the largest id, and argMax takes the first of several.
+  const ends = tf.add(tf.argMax(ids, 1), tf.range(0, B * T, T, 'int32'));
+  return { hidden, pooled: tf.gather(tf.reshape(hidden, [B * T, config.width]), ends as tf.Tensor1D) };
+}
+
+function clipLayer(
+  p: ClipLayerParams,
+  x: Tensor,
+  mask: Tensor,
+  config: ClipTextConfig,
+  keys: Keys | undefined,
+): Tensor {
+  const { q_proj, k_proj, v_proj, out_proj } = p.self_attn;
+  const normed = layerNorm(p.layer_norm1, x);
+  const [q, k, v] = [q_proj, k_proj, v_proj].map((layer) => splitHeads(linear(layer, normed), config.heads));
+  const attended = linear(out_proj, mergeHeads(attend(q!, k!, v!, { mask })));
+  const y = tf.add(x, dropout(attended, config.dropout, fold(keys, 'attn')));
+  const mlp = linear(p.mlp.fc2, quickGelu(linear(p.mlp.fc1, layerNorm(p.layer_norm2, y))));
+  return tf.add(y, dropout(mlp, config.dropout, fold(keys, 'mlp')));
+}
+
+/** [A, T]: exp(logit_scale) times the cosines of audio [A, E] and text [T, E] embeddings. */
+export function similarity(logitScale: Tensor, audio: Tensor, text: Tensor): Tensor {
+  const cosines = tf.matMul(l2Normalize(audio) as tf.Tensor2D, l2Normalize(text) as tf.Tensor2D, false, true);
+  return tf.mul(tf.exp(logitScale), cosines);
+}
+
+/**
+ * The symmetric cross-entropy of contrastive pretraining (Pengi appendix D, which lacks the minus sign): the mean over
+ * both directions of picking the right partner out of the batch.
+ * @param audio [B, E], @param text [B, E], pair by pair
+ * @param groups [B] int32: pairs of one group have the same text and are equally right for each other; without it, each
+ *   pair is its own group
+ */
+export function contrastiveLoss(logitScale: Tensor, audio: Tensor, text: Tensor, groups?: Tensor): Scalar {
+  const logits = similarity(logitScale, audio, text); // [B, B]
+  const B = audio.shape[0]!;
+  const partners = groups
+    ? tf.cast(tf.equal(tf.reshape(groups, [B, 1]), tf.reshape(groups, [1, B])), 'float32')
+    : tf.tensor2d(identity(B), [B, B]);
+  const targets = tf.div(partners, tf.sum(partners, 1, true)); // symmetric, rows sum to 1
+  const crossEntropy = (scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores)), 1)));
+  return tf.mul(0.5, tf.add(crossEntropy(logits), crossEntropy(tf.transpose(logits)))) as Scalar;
+}
+
+function identity(size: number): Float32Array {
+  const matrix = new Float32Array(size * size);
+  for (let i = 0; i < size; i++) matrix[i * size + i] = 1;
+  return matrix;
+}
+
+/** A batch of pairs. */
+export interface ClapBatch<Leaf = Tensor> {
+  /** [B, T, M] dB */
+  logMel: Leaf;
+  /** [B, tokens] int32 */
+  ids: Leaf;
+  /** [B] int32, see `contrastiveLoss`. */
+  groups?: Leaf;
+}
+
+/** The loss of one pretraining step. */
+export function clapLoss(p: ClapParams, batch: ClapBatch, config: ClapConfig, keys?: Keys): Scalar {
+  const options = { projectionDropout: config.projectionDropout };
+  const audio = encodeAudio(p.audio_encoder, batch.logMel, config.audio, {
+    ...options,
+    keys: fold(keys, 'audio'),
+  });
+  const text = encodeText(p.caption_encoder, batch.ids, config.text, {
+    ...options,
+    keys: fold(keys, 'text'),
+  });
+  return contrastiveLoss(p.logit_scale, audio, text, batch.groups);
+}

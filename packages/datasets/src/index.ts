@@ -1,0 +1,1 @@
+export { PROMPTS, questionPrompt, TARGETS } from './templates.js';

@@ -1,0 +1,230 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openModelFolder, saveModelFolder } from '@pengi/checkpoint';
+import { floats, ints, type NdArray } from '@pengi/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import {
+  audioPrefix,
+  loadPengi,
+  PENGI_BASE,
+  PENGI_NO_TEXT_ENCODER,
+  type Pengi,
+  type PengiConfig,
+  type PengiParams,
+  pengiParams,
+  promptEmbedding,
+  promptPrefix,
+} from 'pengi';
+import type { Check } from '../check.js';
+import { type Golden, type Json, openGolden, weightsOf } from '../golden.js';
+import { nearSummary, type Report } from '../report.js';
+import { TOLERANCES } from '../tolerances.js';
+
+const { embedding: EMBEDDING, logits: LOGITS, beamScore: SCORE, minCutGap } = TOLERANCES.pengi;
+
+/**
+ * The whole of Pengi at full size, the way a user meets it: a model folder is written, loaded, and asked. Released
+ * behaviour is compared with the reference's wrapper, the training forward with `generate_prefix_inference`.
+ */
+export const checkPengi: Check = async (golden, report, engine) => {
+  const manifest = golden.manifest();
+  const config = releasedConfig(manifest.config);
+  const folder = await mkdtemp(join(tmpdir(), 'pengi-parity-'));
+  try {
+    const dir = join(folder, 'model');
+    await saveModelFolder(dir, { config, tensors: weightsOf(manifest) });
+    const pengi = await loadPengi(dir, { engine });
+    const params = pengiParams((await openModelFolder(dir)).file, config);
+    const halves = (asConfig: PengiConfig) =>
+      engine.compile(
+        (p: PengiParams, audio: Tensor, ids: Tensor) => {
+          const embedding = promptEmbedding(p, ids, asConfig);
+          return {
+            audio: audioPrefix(p, audio, asConfig),
+            embedding,
+            prompt: promptPrefix(p, embedding, asConfig),
+          };
+        },
+        params as never,
+        { prepack: false },
+      );
+    const wrapper = halves({ ...config, textNorm: 'wrapper' });
+    const training = halves({ ...config, textNorm: 'training' });
+
+    const audioEmbeddings = new Map<string, NdArray<'float32'>>();
+    for (const entry of golden.json.cases) {
+      let audio = audioEmbeddings.get(entry.audio);
+      if (!audio) {
+        audio = await pengi.embedAudio([
+          { samples: signalOf(golden, entry.audio), sampleRate: config.frontend.sampleRate },
+        ]);
+        audioEmbeddings.set(entry.audio, audio);
+        report.near(
+          `${entry.audio}: embedding`,
+          audio,
+          golden.tensor(`audio/${entry.audio}/embedding`),
+          EMBEDDING,
+        );
+      }
+      const ids = ints(entry.input_ids, [1, entry.input_ids.length]);
+      const asWrapper = await wrapper.run(audio, ids);
+      const asModel = await training.run(audio, ids);
+      await checkPrefixes(golden, report, entry, asWrapper, asModel);
+      await checkTexts(golden, report, entry, pengi, audio);
+    }
+    await Promise.all([wrapper.dispose(), training.dispose(), pengi.dispose()]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+function releasedConfig(config: Json): PengiConfig {
+  const base: PengiConfig = config.use_text_model ? PENGI_BASE : PENGI_NO_TEXT_ENCODER;
+  const layers = Math.trunc(config.num_layers / 2);
+  const sizes = { prefixLength: config.prefix_length, inputLength: config.prefix_length_clip, layers };
+  return {
+    ...base,
+    embedding: config.d_proj,
+    audioMapper: { ...base.audioMapper, ...sizes } as PengiConfig['audioMapper'],
+    promptMapper: { ...base.promptMapper, ...sizes } as PengiConfig['promptMapper'],
+  };
+}
+
+/** The goldens of Pengi name the golden that stores their signals. */
+function signalOf(golden: Golden, name: string): Float32Array {
+  const file = /(g\d[\w-]*)\.safetensors/.exec(golden.json.about)![1]!;
+  const { data } = openGolden(golden.folder, file).tensor(`signal_i16/${name}`);
+  return Float32Array.from(data as Int32Array, (x) => x / 32768);
+}
+
+type Halves = Record<'audio' | 'embedding' | 'prompt', NdArray>;
+
+async function checkPrefixes(
+  golden: Golden,
+  report: Report,
+  entry: Json,
+  wrapper: Halves,
+  model: Halves,
+): Promise<void> {
+  const { name } = entry;
+  nearSummary(report, `${name}: audio prefix`, firstOf(wrapper.audio), entry.audio_prefix, EMBEDDING);
+  nearSummary(report, `${name}: prompt prefix`, firstOf(wrapper.prompt), entry.prompt_prefix, EMBEDDING);
+  const both = joined([wrapper.audio, model.prompt]);
+  nearSummary(report, `${name}: prefix of the training forward`, both, entry.model_prefix, EMBEDDING);
+
+  const rows = (key: string, of: NdArray) => {
+    if (!golden.has(key)) return;
+    const listed: number[] = JSON.parse(`[${/rows ([\d,]+)/.exec(golden.json.keys[key].what)![1]}]`);
+    const C = of.shape.at(-1)!;
+    const picked = listed.flatMap((row) =>
+      Array.from((of.data as Float32Array).subarray(row * C, (row + 1) * C)),
+    );
+    report.near(key, picked, golden.tensor(key), EMBEDDING);
+  };
+  rows(`audio/${entry.audio}/prefix_rows`, wrapper.audio);
+  rows(`${name}/prompt_prefix_rows`, wrapper.prompt);
+  rows(`${name}/model_prefix_rows`, both);
+  if (golden.has(`${name}/prompt_embedding`)) {
+    report.near(
+      `${name}: prompt embedding`,
+      wrapper.embedding,
+      golden.tensor(`${name}/prompt_embedding`),
+      EMBEDDING,
+    );
+    const norm = Math.hypot(...(wrapper.embedding.data as Float32Array));
+    report.number(`${name}: its norm`, norm, entry.prompt_embedding_norm, EMBEDDING * 32);
+  }
+}
+
+async function checkTexts(
+  golden: Golden,
+  report: Report,
+  entry: Json,
+  pengi: Pengi,
+  audio: NdArray,
+): Promise<void> {
+  const { name, prompt, add } = entry;
+  if (entry.add_text)
+    report.equal(
+      `${name}: additional text`,
+      pengi.tokenizer.encode(add),
+      entry.add_text.token_ids_of_the_whole_text,
+    );
+  for (const [variant, searches] of Object.entries<Record<string, BeamGolden>>(entry.beam)) {
+    const { prefixes } = await pengi.prefixes(
+      audio,
+      [prompt],
+      variant === 'whole_text' ? { continue: add } : {},
+    );
+    // What the release makes of additional text: the embedding of a single character.
+    const extra =
+      variant === 'released' ? await pengi.gpt2.embed(entry.add_text.token_id_used_by_release) : undefined;
+    const prefix = extra ? joined([prefixes[0]!, extra]) : prefixes[0]!;
+
+    const start = await pengi.gpt2.decoder.start([prefix], { rows: 1, maxTokens: 1 });
+    const logProbs = 'logProbs' in start.first ? start.first.logProbs[0]![0]! : new Float32Array();
+    const topIds = Array.from(golden.tensor(`${name}/${variant}/top20_ids`).data, Number);
+    const topValues = golden.tensor(`${name}/${variant}/top20_values`).data as Float32Array;
+    // Logits are compared as distances from the largest: what is kept are log-probabilities.
+    report.near(
+      `${name} ${variant}: largest logits`,
+      topIds.map((id) => logProbs[id]! - logProbs[topIds[0]!]!),
+      topValues.map((x) => x - topValues[0]!),
+      LOGITS,
+    );
+    const others = logProbs.filter((_, id) => !topIds.includes(id)).reduce((a, b) => Math.max(a, b));
+    report.number(
+      `${name} ${variant}: all others`,
+      Math.max(0, others - logProbs[topIds.at(-1)!]!),
+      0,
+      LOGITS,
+    );
+
+    for (const [beams, expected] of Object.entries(searches)) {
+      const what = `${name} ${variant}, ${beams} beams`;
+      const [texts] = await pengi.gpt2.generate([prefix], {
+        beams: Number(beams),
+        maxTokens: expected.steps,
+        stopToken: golden.json.stop_token.used,
+      });
+      const sorted = [...expected.scores].sort((a, b) => b - a);
+      report.near(
+        `${what}: scores`,
+        texts!.map(({ score }) => score),
+        sorted,
+        SCORE,
+      );
+      if (expected.min_cut_gap <= minCutGap) continue; // rounding of the reference decides which beams survive
+      const found = texts!.map(({ ids }) => ids);
+      const wanted = expected.tokens.map((ids, i) => ids.slice(0, expected.lengths[i]));
+      report.equal(`${what}: tokens, as a set`, found.map(String).sort(), wanted.map(String).sort());
+      const decoded = found.map((ids) => pengi.tokenizer.decode(ids, { cleanUp: true }));
+      report.equal(`${what}: texts, as a set`, [...decoded].sort(), [...expected.texts_sorted].sort());
+      if (expected.min_gap > minCutGap)
+        report.equal(`${what}: texts in order`, decoded, expected.texts_sorted);
+    }
+  }
+}
+
+interface BeamGolden {
+  tokens: number[][];
+  lengths: number[];
+  scores: number[];
+  steps: number;
+  min_cut_gap: number;
+  min_gap: number;
+  texts_sorted: string[];
+}
+
+/** [1, P, C] -> [P, C] */
+function firstOf({ data, shape }: NdArray): NdArray {
+  return floats(data as Float32Array, shape.slice(1));
+}
+
+/** Rows of [n, C] or [1, n, C] one after the other. */
+function joined(parts: readonly NdArray[]): NdArray<'float32'> {
+  const C = parts[0]!.shape.at(-1)!;
+  const values = parts.flatMap(({ data }) => Array.from(data as Float32Array));
+  return floats(values, [values.length / C, C]);
+}

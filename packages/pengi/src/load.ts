@@ -1,0 +1,40 @@
+import { mergeParameters, openModelFolder, type TensorSource } from '@pengi/checkpoint';
+import { frontendOf, TOWER_CONSTANTS } from '@pengi/clap';
+import { type NdArray, validate } from '@pengi/core';
+import { defaultEngine, type Engine } from '@pengi/jit';
+import { type PengiConfig, pengiConfigSchema } from './config.js';
+import { type PengiParams, pengiSpec } from './params.js';
+import { createPengi, type Pengi } from './pengi.js';
+
+/** Buffers and constants of released checkpoints. */
+const CONSTANTS = [
+  ...TOWER_CONSTANTS,
+  'caption_decoder.gpt.transformer.h.*.attn.bias',
+  'caption_decoder.gpt.transformer.h.*.attn.masked_bias',
+];
+
+/** Pengi's parameters out of a file. */
+export function pengiParams(
+  source: TensorSource | Readonly<Record<string, NdArray>>,
+  config: PengiConfig,
+): PengiParams<NdArray> {
+  return mergeParameters(pengiSpec(config), source, {
+    ignore: CONSTANTS,
+    ties: { 'caption_decoder.gpt.lm_head.weight': 'caption_decoder.gpt.transformer.wte.weight' },
+    where: config.text ? 'this Pengi config with a text encoder' : 'this Pengi config without a text encoder',
+  });
+}
+
+/**
+ * Loads a Pengi model folder.
+ * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS
+ */
+export async function loadPengi(dir: string, { engine }: { engine?: Engine } = {}): Promise<Pengi> {
+  const folder = await openModelFolder(dir);
+  const config = validate(pengiConfigSchema, folder.config, { file: dir });
+  const frontend = frontendOf(config, folder.file);
+  return createPengi(pengiParams(folder.file, config), config, {
+    frontend,
+    engine: engine ?? (await defaultEngine()),
+  });
+}
