@@ -1,4 +1,4 @@
-import { leaves, type MapLeaves, mapTree, type Tree } from '@pengi/core';
+import { leaves, type MapLeaves, rebuildTree, type Tree } from '@pengi/core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients/index.js';
@@ -9,7 +9,7 @@ export type GradsOf<P> = MapLeaves<P, Tensor, Tensor | null>;
 /**
  * The value of `f(params)` and its gradient with respect to every leaf of `params`. Unlike `tf.valueAndGrads`, a leaf
  * that the value does not depend on is no error: its gradient is null, as `Parameter.grad` is None in torch.
- * @param f returns a scalar, or a scalar and anything else worth returning
+ * @param f returns a scalar, or a scalar and a tree of tensors worth returning
  */
 export function valueAndGrad<P, Aux = undefined>(
   f: (params: P) => Scalar | { loss: Scalar; aux: Aux },
@@ -22,17 +22,22 @@ export function valueAndGrad<P, Aux = undefined>(
   const scalarOf = () => {
     const result = f(params);
     if (result instanceof tf.Tensor) return result;
-    aux = result.aux;
+    // What a differentiated function does not return is disposed after it, unless it is kept.
+    aux = rebuildTree<Aux>(result.aux, (_path, leaf) => tf.keep(tf.clone(leaf as Tensor)));
     return result.loss;
   };
-  const { value, grads } = tf
-    .engine()
-    .gradients(scalarOf, entries.map(([, leaf]) => leaf) as Tensor[], undefined, true);
+  const tensors = entries.map(([, leaf]) => leaf);
+  const { value, grads } = tf.engine().gradients(scalarOf, tensors, undefined, true);
 
   const byPath = new Map(entries.map(([path], i) => [path, grads[i] ?? null]));
   return {
     loss: value as Scalar,
-    aux: aux as Aux,
-    grads: mapTree(params, (_leaf: Tensor, path) => byPath.get(path) ?? null) as unknown as GradsOf<P>,
+    aux: rebuildTree<Aux>(aux, (_path, leaf) => {
+      const kept = leaf as Tensor;
+      const released = tf.clone(kept); // belongs to the caller's scope, as everything else
+      kept.dispose();
+      return released;
+    }),
+    grads: rebuildTree<GradsOf<P>>(params, (path) => byPath.get(path) ?? null),
   };
 }

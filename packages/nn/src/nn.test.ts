@@ -210,6 +210,22 @@ describe('gradients and optimizers', () => {
     expect(grads.h[0]?.unused).toBeNull();
   });
 
+  it('hands out what the function computed beside the loss', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const { aux } = valueAndGrad(
+        (p) => {
+          const y = tf.square(p.w);
+          return { loss: tf.sum(y) as tf.Scalar, aux: { y, list: [tf.neg(y)] } };
+        },
+        { w: tf.tensor1d([1, 2]) },
+      );
+      near(aux.y, [1, 4]);
+      near(aux.list[0]!, [-1, -4]);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('agrees with central differences through a small network', () => {
     const spec = { a: linearSpec(4, 5), n: layerNormSpec(5), b: linearSpec(5, 1) };
     const host = initParams(spec, 1);

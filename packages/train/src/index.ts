@@ -1,0 +1,14 @@
+export { type InterruptOptions, withInterrupt } from './interrupt.js';
+export { type EvaluationLine, type LogLine, readLog, type SkippedLine, type StepLine } from './log.js';
+export { type LossCurveOptions, lossCurve } from './loss-curve.js';
+export { mergeParams, splitParams } from './split.js';
+export type {
+  Batch,
+  EvaluationPoint,
+  LossPoint,
+  SkippedStep,
+  TrainOptions,
+  TrainResult,
+  TrainTask,
+} from './task.js';
+export { train } from './train.js';

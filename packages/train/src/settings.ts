@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { type NdArray, PengiError, printable, sizeOf } from '@pengi/core';
+import type { TrainOptions } from './task.js';
+
+/** What decides the numbers of a run, besides the task's functions. Every checkpoint has it; a resume must agree. */
+export interface Settings {
+  readonly seed: number;
+  readonly steps: number;
+  /** The schedule at five steps between the first and the last. */
+  readonly learningRates: readonly number[];
+  readonly optimizer: Readonly<Record<string, number>>;
+  readonly clipNorm: number | null;
+  readonly trainableValues: number;
+  readonly frozenValues: number;
+  /** Of paths, shapes and values of the frozen parameters, which checkpoints do not hold. */
+  readonly frozenSha256: string;
+}
+
+export function settingsOf(
+  { seed, steps, schedule, optimizer, clipNorm }: TrainOptions,
+  { frozen, trainable }: { frozen: Record<string, NdArray>; trainable: Record<string, NdArray> },
+): Settings {
+  const { decays: _, ...numbers } = optimizer;
+  return {
+    seed,
+    steps,
+    learningRates: [0, 0.25, 0.5, 0.75, 1].map((share) => schedule(Math.round(share * (steps - 1)))),
+    optimizer: numbers,
+    clipNorm: clipNorm ?? null,
+    trainableValues: countValues(trainable),
+    frozenValues: countValues(frozen),
+    frozenSha256: hashOf(frozen),
+  };
+}
+
+/**
+ * @param before as the checkpoint has them
+ * @throws PengiError E_CONFIG that names each difference
+ */
+export function assertSameRun(
+  before: { task: string; settings: Settings; record: unknown },
+  now: { task: string; settings: Settings; record: unknown },
+  file: string,
+): void {
+  const found = differences(asJson(before), asJson(now), '');
+  if (found.length === 0) return;
+  const more = found.length > LISTED ? ` and ${found.length - LISTED} more` : '';
+  throw new PengiError('E_CONFIG', `belongs to another run: ${found.slice(0, LISTED).join('; ')}${more}`, {
+    file,
+    hint: 'resume with the settings that the run began with, or start a new run in another folder',
+  });
+}
+
+/** How many differences are named. */
+const LISTED = 5;
+
+function differences(before: unknown, now: unknown, path: string): string[] {
+  if (isObject(before) && isObject(now)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+    return keys.flatMap((key) => differences(before[key], now[key], path ? `${path}.${key}` : key));
+  }
+  const [old, current] = [before, now].map((value) => JSON.stringify(value) ?? 'absent');
+  if (old === current) return [];
+  return [`${printable(path, 80)} was ${printable(old!, 80)}, now ${printable(current!, 80)}`];
+}
+
+function asJson(value: { task: string; settings: Settings; record: unknown }): unknown {
+  const { task, settings, record } = value;
+  return JSON.parse(JSON.stringify({ task, ...settings, record }));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function countValues(arrays: Record<string, NdArray>): number {
+  return Object.values(arrays).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+function hashOf(arrays: Record<string, NdArray>): string {
+  const hash = createHash('sha256');
+  for (const path of Object.keys(arrays).sort()) {
+    const { dtype, shape, data } = arrays[path]!;
+    hash.update(`${path} ${dtype} [${shape}]\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

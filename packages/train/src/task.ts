@@ -1,0 +1,97 @@
+import type { StartProgress } from '@pengi/core';
+import type { Arrays, Engine } from '@pengi/jit';
+import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
+import type { Scalar } from '@tensorflow/tfjs-core';
+
+/** What is trained: the parameters `P` and a batch `B` are trees of tensors. */
+export interface TrainTask<P, B> {
+  /** Shown in progress, errors and the run folder. */
+  name: string;
+  /** Initial values of all parameters, buffers included. */
+  params: Arrays<P>;
+  /**
+   * Patterns (of core's `pathMatcher`) of the parameters that stay as they are; buffers such as `**.running_mean` are
+   * named here too. A pattern that matches nothing is an error.
+   */
+  frozen: readonly string[];
+  /** The scalar to minimise, and scalars to log beside it. `keys` is for dropout and the like, one seed per sample. */
+  loss: (params: P, batch: B, keys: Keys) => Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
+  /**
+   * The batch of a step; steps count from 0. It must depend on the step alone: that is what makes a resumed run equal to
+   * an unbroken one. The next batch is asked for while the current one is in use.
+   */
+  batch: (step: number) => Promise<Batch<B>>;
+  /** Scores of the parameters after `step` steps. */
+  evaluate?: (params: Arrays<P>, step: number) => Promise<Record<string, number>>;
+}
+
+export interface Batch<B> {
+  arrays: Arrays<B>;
+  /** One per sample: seeds are made of them, and errors name them. */
+  ids: readonly string[];
+}
+
+export interface TrainOptions {
+  engine: Engine;
+  /** How many steps the whole run has. */
+  steps: number;
+  schedule: Schedule;
+  optimizer: AdamOptions;
+  /** Largest global norm of the gradients; larger ones are scaled down to it. Default: no limit. */
+  clipNorm?: number;
+  seed: number;
+  /** The run folder. Without one nothing is written. */
+  dir?: string;
+  /** What defines the run, as JSON: kept in the run folder, and must be the same when the run is resumed. */
+  record?: object;
+  /** Steps between checkpoints. One is always written at the end and when interrupted. */
+  checkpointEvery?: number;
+  /** How many checkpoints stay; default 2, so that there is one to fall back to. */
+  keep?: number;
+  /**
+   * Go on from the newest checkpoint in `dir`: true demands that there is one and that it is undamaged; `'auto'` starts
+   * anew when there is none yet, and falls back to the newest undamaged one, saying so.
+   */
+  resume?: boolean | 'auto';
+  /** Steps between evaluations; default: only at the end. */
+  evaluateEvery?: number;
+  /** Steps between lines of the log; the first and the last step are always logged. Default 10. */
+  logEvery?: number;
+  /** Aborting finishes the current step, saves and returns; `withInterrupt` makes Ctrl-C do that. */
+  signal?: AbortSignal;
+  progress?: StartProgress;
+  /** Told what a person should know, such as a skipped step. Default: a line on stderr. */
+  warn?: (message: string) => void;
+}
+
+export interface TrainResult<P> {
+  /** All parameters, the frozen ones included. */
+  params: Arrays<P>;
+  /** How many steps are done: `steps`, unless interrupted. */
+  step: number;
+  /** The logged steps since the start of the run, those before a resume included. */
+  losses: LossPoint[];
+  evaluations: EvaluationPoint[];
+  /** Steps that were left out because their loss or gradient was not finite. */
+  skipped: number;
+  /** Time spent since the start of the run, without the breaks. */
+  seconds: number;
+  interrupted: boolean;
+}
+
+/** The loss of the `step`-th step; counted from 1, as everywhere where people read it. */
+export interface LossPoint {
+  step: number;
+  loss: number;
+}
+
+export interface EvaluationPoint {
+  step: number;
+  values: Record<string, number>;
+}
+
+/** A step that was left out. */
+export interface SkippedStep {
+  step: number;
+  ids: readonly string[];
+}
