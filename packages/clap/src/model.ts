@@ -165,15 +165,19 @@ export interface ClapBatch<Leaf = Tensor> {
 }
 
 /** The loss of one pretraining step. */
-export function clapLoss(p: ClapParams, batch: ClapBatch, config: ClapConfig, keys?: Keys): Scalar {
-  const options = { projectionDropout: config.projectionDropout };
+export function clapLoss(
+  p: ClapParams,
+  batch: ClapBatch,
+  config: ClapConfig,
+  keys?: Keys,
+  options: Pick<HtsatOptions, 'specAugment'> = {},
+): Scalar {
+  const { projectionDropout } = config;
   const audio = encodeAudio(p.audio_encoder, batch.logMel, config.audio, {
     ...options,
+    projectionDropout,
     keys: fold(keys, 'audio'),
   });
-  const text = encodeText(p.caption_encoder, batch.ids, config.text, {
-    ...options,
-    keys: fold(keys, 'text'),
-  });
+  const text = encodeText(p.caption_encoder, batch.ids, config.text, { projectionDropout, keys: fold(keys, 'text') });
   return contrastiveLoss(p.logit_scale, audio, text, batch.groups);
 }

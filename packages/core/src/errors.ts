@@ -24,10 +24,12 @@ export const ERROR_CODES = {
   E_CHECKPOINT: { exit: 65, meaning: 'not a checkpoint or model folder that is known here' },
   E_WEIGHTS: { exit: 65, meaning: 'the weights do not fit the config' },
   E_DATA: { exit: 65, meaning: 'a data set or manifest is not as it should be' },
+  E_INTERNAL: { exit: 70, meaning: 'a fault in this software' },
   E_KERNEL: { exit: 70, meaning: 'an operation that the engine does not have' },
   E_TRACE: { exit: 70, meaning: 'a function does what cannot be recorded' },
   E_SHAPE: { exit: 70, meaning: 'an array has another shape or dtype than wanted' },
   E_ENGINE: { exit: 70, meaning: 'an engine cannot be loaded or failed' },
+  E_WORKER: { exit: 70, meaning: 'a worker thread ended before its work was done' },
   E_NONFINITE: { exit: 70, meaning: 'training gives values that are no numbers' },
   E_INTERRUPTED: { exit: 130, meaning: 'stopped by the user' },
 } as const;

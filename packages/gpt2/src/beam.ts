@@ -1,6 +1,6 @@
 /**
- * Search for good texts, one token at a time. The functions here know no model: they are told the most likely next
- * tokens of each row and say which row to continue with which token.
+ * Search for good texts, one token at a time. The functions here know no model: they are told the log-probabilities
+ * of what may follow each row, and say which row to continue with which token.
  */
 import { PengiError, type Rng } from '@pengi/core';
 
@@ -12,12 +12,6 @@ export interface Generation {
   score: number;
   /** Whether the stop token was reached within the limit. */
   stopped: boolean;
-}
-
-/** The most likely next tokens of each row, best first. */
-export interface TopTokens {
-  ids: readonly (readonly number[])[];
-  logProbs: readonly (readonly number[])[];
 }
 
 /** Continue row `parent` with `token`. */
@@ -32,24 +26,35 @@ export interface BeamOptions {
   stopToken: number;
 }
 
+export interface BeamSearch {
+  /** Whether the limit is reached or all beams have stopped. */
+  readonly done: boolean;
+  /** How the rows of the last choice came about: what the model has to run next. */
+  readonly continuations: readonly Continuation[];
+  /** Chooses the next tokens. @param next log-probabilities [V] after each row */
+  advance(next: readonly ArrayLike<number>[]): void;
+  /** The texts, best first. */
+  results(): Generation[];
+}
+
 /**
  * The beam search of the reference's `_generate_beam`, rule by rule and rounding by rounding: lengths start at 1 and
  * grow before the division; beams are ranked by mean log-probability; a beam that has stopped stays in the race at no
  * cost and without growing; nothing is penalised.
- * @param first the `beams` most likely first tokens, of the one row that there is
+ * @param first log-probabilities [V] of the first token
+ * @throws PengiError E_USAGE for more beams than tokens in the vocabulary
  */
-export function createBeamSearch({ beams, maxTokens, stopToken }: BeamOptions, first: TopTokens): BeamSearch {
-  const [ids, logProbs] = [first.ids[0]!, first.logProbs[0]!];
-  if (ids.length < beams)
-    throw new PengiError('E_USAGE', `${beams} beams, but the vocabulary has ${ids.length} tokens`);
-  let rows: Beam[] = Array.from({ length: beams }, (_, i) => ({
-    ids: [ids[i]!],
-    score: f32(logProbs[i]!),
-    length: 1,
-    stopped: ids[i] === stopToken,
-  }));
+export function createBeamSearch(
+  { beams, maxTokens, stopToken }: BeamOptions,
+  first: ArrayLike<number>,
+): BeamSearch {
+  if (first.length < beams)
+    throw new PengiError('E_USAGE', `${beams} beams, but the vocabulary has ${first.length} tokens`);
+  let rows = mostLikely(first, beams).map(
+    (token): Beam => ({ ids: [token], score: f32(first[token]!), length: 1, stopped: token === stopToken }),
+  );
   let tokens = 1;
-  let last: Continuation[] = rows.map((row) => ({ parent: 0, token: row.ids[0]! }));
+  let last: Continuation[] = rows.map(({ ids }) => ({ parent: 0, token: ids[0]! }));
 
   return {
     get done() {
@@ -61,11 +66,12 @@ export function createBeamSearch({ beams, maxTokens, stopToken }: BeamOptions, f
     advance(next) {
       const candidates = rows.flatMap((row, parent): Candidate[] => {
         if (row.stopped) return [{ parent, token: 0, mean: f32(row.score / row.length), length: row.length }];
+        const logProbs = next[parent]!;
         const length = row.length + 1;
-        return next.ids[parent]!.map((token, i) => ({
+        return mostLikely(logProbs, beams).map((token) => ({
           parent,
           token,
-          mean: f32(f32(row.score + f32(next.logProbs[parent]![i]!)) / length),
+          mean: f32(f32(row.score + f32(logProbs[token]!)) / length),
           length,
         }));
       });
@@ -87,17 +93,6 @@ export function createBeamSearch({ beams, maxTokens, stopToken }: BeamOptions, f
   };
 }
 
-export interface BeamSearch {
-  /** Whether the limit is reached or all beams have stopped. */
-  readonly done: boolean;
-  /** How the rows of the last choice came about: what the model has to run next. */
-  readonly continuations: readonly Continuation[];
-  /** Chooses the next tokens. @param next the `beams` (or more) most likely next tokens of each row */
-  advance(next: TopTokens): void;
-  /** The texts, best first. */
-  results(): Generation[];
-}
-
 interface Beam {
   ids: number[];
   /** Sum of log-probabilities. */
@@ -114,11 +109,25 @@ interface Candidate extends Continuation {
 /** The reference computes in float32, and rankings can depend on it. */
 const f32 = Math.fround;
 
+/** The `count` tokens of the largest log-probabilities, best first, the lower token first among equals. */
+function mostLikely(logProbs: ArrayLike<number>, count: number): number[] {
+  const best: number[] = [];
+  for (let id = 0; id < logProbs.length; id++) {
+    const value = logProbs[id]!;
+    if (best.length === count && value <= logProbs[best[count - 1]!]!) continue;
+    let at = best.length;
+    while (at > 0 && logProbs[best[at - 1]!]! < value) at--;
+    best.splice(at, 0, id);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
+
 export interface SampleOptions {
-  /** Only the most likely tokens; default all. */
-  topK?: number;
+  /** Only this many of the most likely tokens, at least 1; default all. */
+  topK?: number | undefined;
   /** The fewest tokens whose probabilities sum to at least this; default 1, all. */
-  topP?: number;
+  topP?: number | undefined;
 }
 
 /**
@@ -130,20 +139,26 @@ export function sampleToken(
   rng: Rng,
   { topK, topP = 1 }: SampleOptions = {},
 ): number {
-  const order = Array.from({ length: logProbs.length }, (_, i) => i).sort(
-    (a, b) => logProbs[b]! - logProbs[a]!,
-  );
-  const kept = topK === undefined ? order : order.slice(0, Math.max(1, topK));
-  const weights = kept.map((i) => Math.exp(logProbs[i]!));
-  const total = weights.reduce((a, b) => a + b, 0);
-  let count = 0;
-  for (let sum = 0; count < weights.length && (count === 0 || sum < topP * total); count++)
-    sum += weights[count]!;
+  let kept = Array.from({ length: logProbs.length }, (_, id) => id);
+  // Sorting a large vocabulary costs as much as a step of a small model, so only where the order counts.
+  if (topK !== undefined || topP < 1)
+    kept = kept
+      .sort((a, b) => logProbs[b]! - logProbs[a]!)
+      .slice(0, topK === undefined ? undefined : Math.max(1, topK));
+  const weights = kept.map((id) => Math.exp(logProbs[id]!));
 
-  let rest = rng.uniform() * weights.slice(0, count).reduce((a, b) => a + b, 0);
+  const enough = topP < 1 ? topP * sumOf(weights) : Number.POSITIVE_INFINITY;
+  let count = 0;
+  for (let sum = 0; count < weights.length && (count === 0 || sum < enough); count++) sum += weights[count]!;
+
+  let rest = rng.uniform() * sumOf(weights.slice(0, count));
   for (let i = 0; i < count; i++) {
     rest -= weights[i]!;
     if (rest < 0) return kept[i]!;
   }
   return kept[count - 1]!;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }

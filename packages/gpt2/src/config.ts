@@ -11,7 +11,7 @@ export const gpt2ConfigSchema = z
     layers: size,
     heads: size,
     /** Dropout in training: of embeddings, attention weights and residuals. */
-    dropout: z.number().min(0).max(1),
+    dropout: z.number().min(0).lt(1),
   })
   .refine(({ width, heads }) => width % heads === 0, { message: 'heads must divide width', path: ['heads'] });
 

@@ -1,33 +1,38 @@
-/** Runs GPT-2 token by token: one program reads the prefix, another one token per row; the cache lives on the host. */
+/** Runs GPT-2 token by token: one program reads prefixes, another one token per row; the cache lies on the host. */
 import { floats, ints, type NdArray, PengiError } from '@pengi/core';
 import type { Engine } from '@pengi/jit';
-import { embedding, MASKED } from '@pengi/nn';
+import { MASKED } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Continuation, TopTokens } from './beam.js';
+import type { Continuation } from './beam.js';
 import type { Gpt2Config } from './config.js';
-import { type Gpt2Hidden, gpt2Hidden, gpt2Logits, type KeyValue, type Past } from './model.js';
+import { gpt2Embed, gpt2Hidden, gpt2Logits, type Past, tokenLosses } from './model.js';
 import type { Gpt2Params } from './params.js';
+import { createStore } from './store.js';
 
 export interface StartOptions {
   /** Rows (beams, samples) per group. */
   rows: number;
   /** The most tokens that will be generated. */
   maxTokens: number;
-  /** How many of the most likely next tokens of each row are wanted; undefined for the whole distribution. */
-  top?: number;
   /** Logits are divided by it; 0 and below count as 1, as in the reference. */
   temperature?: number;
 }
 
-/** Next tokens of each row of each group: the top ones, or log-probabilities of all [V]. */
-export type Distributions = { top: TopTokens[] } | { logProbs: Float32Array[][] };
+/** What may follow each row of each group. */
+export interface Distributions {
+  /** [V] of each row, in nats. */
+  logProbs: Float32Array[][];
+}
 
 /** Generation under way for some prefixes at once. */
 export interface DecodingRun {
   /** What may follow the prefixes; each group has one row. */
   readonly first: Distributions;
-  /** Feeds one token to each row of each group (rows branch by naming the same parent) and gives what may follow. */
+  /**
+   * Feeds one token to each row of each group (rows branch by naming the same parent; at first there is only row 0) and
+   * gives what may follow. Can be called `maxTokens - 1` times.
+   */
   advance(continuations: readonly (readonly Continuation[])[]): Promise<Distributions>;
 }
 
@@ -35,163 +40,149 @@ export interface Decoder {
   /**
    * Reads the prefixes.
    * @param prefixes embeddings, one [n, C] per group; lengths may differ
-   * @throws PengiError E_SHAPE when prefix and texts exceed the model's positions
+   * @throws PengiError E_SHAPE for other shapes, and when prefix and text exceed the model's positions
    */
   start(prefixes: readonly NdArray[], options: StartOptions): Promise<DecodingRun>;
-  /** Log-probabilities of each token of each text after the prefix [n, C], in nats. */
+  /**
+   * Log-probabilities, in nats, of each token of each text after the prefix [n, C].
+   * @throws PengiError E_SHAPE as `start`, E_TEXT for ids outside of the vocabulary
+   */
   score(prefix: NdArray, texts: readonly (readonly number[])[]): Promise<Float32Array[]>;
-  /** Embeddings [n, C] of tokens. */
+  /** Embeddings [n, C] of tokens. @throws PengiError E_TEXT for ids outside of the vocabulary */
   embed(ids: readonly number[]): Promise<NdArray>;
   dispose(): Promise<void>;
 }
 
-/** Prefixes are padded to a multiple of this, stores to another, so that few shapes occur: each is compiled anew. */
+/** Prefixes, texts and stores are padded to multiples of these, so that few shapes occur: each is compiled anew. */
 const PREFIX_STEP = 8;
+const TEXT_STEP = 8;
 const STORE_STEP = 64;
 /** Positions of candidate texts that are scored at once: bounds the memory of their logits. */
 const SCORED_POSITIONS = 512;
 
 export function createDecoder(params: Gpt2Params<NdArray>, config: Gpt2Config, engine: Engine): Decoder {
   const { width, heads, positions, vocabularySize } = config;
-  const headWidth = width / heads;
 
   // Reading a prefix is one large product per layer, which gains little from weights that are laid out anew.
   const prefill = engine.compile(prefillStep(config), params, { name: 'gpt2.prefill', prepack: false });
-  const programs = new Map<string, ReturnType<typeof compileStep>>();
-  const compileStep = (top: number | undefined) =>
-    engine.compile(tokenStep(config, top), params, { name: 'gpt2.step' });
-  const stepFor = (top: number | undefined) => {
-    const key = String(top);
-    const program = programs.get(key) ?? compileStep(top);
-    programs.set(key, program);
-    return program;
-  };
+  const step = engine.compile(tokenStep(config), params, { name: 'gpt2.step' });
   const scorer = engine.compile(scoreStep(config), params, { name: 'gpt2.score', prepack: false });
-  const embedder = engine.compile(
-    (p: { wte: { weight: Tensor } }, ids: Tensor) => embedding(p.wte, ids),
-    { wte: params.wte },
-    { name: 'gpt2.embed' },
-  );
+  const embedder = engine.compile(gpt2Embed, { wte: params.wte }, { name: 'gpt2.embed' });
 
-  async function read(prefixes: readonly NdArray[], temperature: number, top: number | undefined) {
+  async function read(prefixes: readonly NdArray[], temperature: number) {
     const lengths = prefixes.map((prefix) => prefix.shape[0]!);
     const P = roundUp(Math.max(...lengths), PREFIX_STEP, positions);
     const embeddings = new Float32Array(prefixes.length * P * width);
-    for (const [g, prefix] of prefixes.entries()) embeddings.set(prefix.data as Float32Array, g * P * width);
-    const result = await prefill.run(
+    for (const [g, { data }] of prefixes.entries()) embeddings.set(data, g * P * width);
+    const { present, logProbs } = await prefill.run(
       floats(embeddings, [prefixes.length, P, width]),
       ints(lengths.map((n, g) => g * P + n - 1)),
       floats([temperature], []),
     );
-    return {
-      lengths,
-      P,
-      present: result.present,
-      first: distributions(result.logProbs, prefixes.length, 1, top),
-    };
+    return { lengths, P, present, first: distributions(logProbs, prefixes.length, 1) };
   }
 
   return {
-    async start(prefixes, { rows: R, maxTokens, top, temperature = 1 }) {
-      const longest = Math.max(...prefixes.map((prefix) => prefix.shape[0]!));
-      if (longest + maxTokens > positions)
-        throw new PengiError(
-          'E_SHAPE',
-          `a prefix of ${longest} and ${maxTokens} tokens exceed ${positions} positions`,
-          {
-            hint: 'ask for a shorter text',
-          },
-        );
-      const scale = temperature > 0 ? temperature : 1;
-      const { lengths, P, present, first } = await read(prefixes, scale, top);
-      const G = prefixes.length;
-      const S = roundUp(P + R * (maxTokens - 1), STORE_STEP);
-      const store = createStore(present, { G, H: heads, S, D: headWidth }, P, lengths, R);
-      const step = stepFor(top);
-      let tokens = 0;
+    async start(prefixes, { rows: R, maxTokens, temperature = 1 }) {
+      if (prefixes.length === 0) throw new PengiError('E_USAGE', 'no prefix to continue');
+      for (const prefix of prefixes) checkPrefix(prefix, maxTokens);
+      const divisor = temperature > 0 ? temperature : 1;
+      const { lengths, P, present, first } = await read(prefixes, divisor);
+      const slots = roundUp(P + R * (maxTokens - 1), STORE_STEP);
+      const store = createStore(present, lengths, { rows: R, slots });
+      let fed = 0;
 
       return {
         first,
         async advance(continuations) {
-          if (++tokens > maxTokens - 1)
-            throw new PengiError('E_SHAPE', `the store has room for ${maxTokens} tokens`);
-          const flat = continuations.flat();
+          if (fed === maxTokens - 1)
+            throw new PengiError('E_USAGE', `this run was started for ${maxTokens} tokens`);
           store.branch(continuations.map((group) => group.map(({ parent }) => parent)));
           const result = await step.run(
-            ints(flat.map(({ token }) => token)),
-            ints(lengths.flatMap((n) => Array<number>(R).fill(n + tokens - 1))),
+            ints(continuations.flat().map(({ token }) => token)),
+            ints(lengths.flatMap((n) => Array<number>(R).fill(n + fed))),
             { layers: store.layers, mask: store.mask() },
-            floats([scale], []),
+            floats([divisor], []),
           );
           store.append(result.present);
-          return top === undefined
-            ? distributions(result.logProbs, G, R, undefined)
-            : { top: topTokens(result.ids!, result.logProbs, G, R) };
+          fed++;
+          return distributions(result.logProbs, lengths.length, R);
         },
       };
     },
 
     async score(prefix, texts) {
-      const { lengths, P, present, first } = await read([prefix], 1, undefined);
+      const longest = texts.reduce((length, ids) => Math.max(length, ids.length), 0);
+      for (const ids of texts) checkIds(ids);
+      checkPrefix(prefix, longest);
+      if (longest === 0) return texts.map(() => new Float32Array());
+      const { lengths, P, present, first } = await read([prefix], 1);
       const n = lengths[0]!;
-      const opening = 'logProbs' in first ? first.logProbs[0]![0]! : new Float32Array();
-      const T = Math.max(...texts.map((ids) => ids.length));
-      if (n + T > positions)
-        throw new PengiError(
-          'E_SHAPE',
-          `a prefix of ${n} and a text of ${T} tokens exceed ${positions} positions`,
-        );
-      const perCall = Math.max(1, Math.floor(SCORED_POSITIONS / T));
-      const visible = floats(hideFrom(n, P), [1, 1, P]);
-      const past = {
-        layers: present.map(({ k, v }) => ({
-          k: { ...k, shape: [1, heads, P, headWidth] },
-          v: { ...v, shape: [1, heads, P, headWidth] },
-        })),
-        mask: visible,
-      };
+      const scores = texts.map((ids) => new Float32Array(ids.length));
+      const opening = first.logProbs[0]![0]!;
+      for (const [i, ids] of texts.entries()) if (ids.length > 0) scores[i]![0] = opening[ids[0]!]!;
+      if (longest === 1) return scores;
 
-      const scores: Float32Array[] = [];
+      // Each token but a text's last is fed, each but its first is predicted.
+      const T = roundUp(longest - 1, TEXT_STEP, positions - n);
+      const at = ints(Array.from({ length: T }, (_, t) => n + t));
+      const shape = [1, heads, P, width / heads];
+      const past = {
+        layers: present.map(({ k, v }) => ({ k: { ...k, shape }, v: { ...v, shape } })),
+        mask: floats(new Float32Array(P).fill(MASKED, n), [1, 1, P]),
+      };
+      const perCall = Math.max(1, Math.floor(SCORED_POSITIONS / T));
       for (let from = 0; from < texts.length; from += perCall) {
         const chunk = texts.slice(from, from + perCall);
-        const padded = new Int32Array(chunk.length * T);
-        for (const [i, ids] of chunk.entries()) padded.set(ids, i * T);
-        const at = Int32Array.from({ length: T }, (_, t) => n + t);
-        const following =
-          T > 1 ? await scorer.run(ints(padded, [chunk.length, T]), ints(at), past) : undefined;
+        const fed = new Int32Array(chunk.length * T);
+        const targets = new Int32Array(chunk.length * T);
+        for (const [i, ids] of chunk.entries()) {
+          fed.set(ids.slice(0, -1), i * T);
+          targets.set(ids.slice(1), i * T);
+        }
+        const logProbs = await scorer.run(
+          ints(fed, [chunk.length, T]),
+          ints(targets, [chunk.length, T]),
+          at,
+          past,
+        );
         for (const [i, ids] of chunk.entries())
-          scores.push(
-            Float32Array.from(ids, (id, t) =>
-              t === 0 ? opening[id]! : Number(following!.data[i * (T - 1) + t - 1]),
-            ),
-          );
+          if (ids.length > 1) scores[from + i]!.set(logProbs.data.subarray(i * T, i * T + ids.length - 1), 1);
       }
       return scores;
     },
 
     async embed(ids) {
-      const outside = ids.find((id) => !(id >= 0 && id < vocabularySize));
-      if (outside !== undefined)
-        throw new PengiError('E_TEXT', `token ${outside} is outside of the vocabulary of ${vocabularySize}`);
+      checkIds(ids);
       return embedder.run(ints(ids));
     },
 
     async dispose() {
-      await Promise.all(
-        [prefill, scorer, embedder, ...programs.values()].map((program) => program.dispose()),
-      );
+      await Promise.all([prefill, step, scorer, embedder].map((program) => program.dispose()));
     },
   };
 
-  function distributions(logProbs: NdArray, G: number, R: number, top: number | undefined): Distributions {
-    const rows = Array.from({ length: G }, (_, g) =>
-      Array.from({ length: R }, (_, r) => {
-        const start = (g * R + r) * vocabularySize;
-        return (logProbs.data as Float32Array).subarray(start, start + vocabularySize);
-      }),
-    );
-    if (top === undefined) return { logProbs: rows };
-    return { top: rows.map((group) => bestOf(group, top)) };
+  /** The last token of a text is never fed, so it needs no position. */
+  function checkPrefix({ shape }: NdArray, tokens: number): void {
+    const [n, C] = shape;
+    if (shape.length !== 2 || !n || C !== width)
+      throw new PengiError('E_SHAPE', `a prefix is [n, ${width}] with n >= 1, found [${shape.join(', ')}]`);
+    if (n + tokens - 1 > positions)
+      throw new PengiError('E_SHAPE', `a prefix of ${n} and ${tokens} tokens exceed ${positions} positions`, {
+        hint: 'shorten the prefix or the text',
+      });
+  }
+
+  function checkIds(ids: readonly number[]): void {
+    const outside = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize));
+    if (outside !== undefined)
+      throw new PengiError('E_TEXT', `token ${outside} is outside of the vocabulary of ${vocabularySize}`);
+  }
+
+  function distributions({ data }: NdArray, G: number, R: number): Distributions {
+    const row = (i: number) => (data as Float32Array).subarray(i * vocabularySize, (i + 1) * vocabularySize);
+    const group = (g: number) => Array.from({ length: R }, (_, r) => row(g * R + r));
+    return { logProbs: Array.from({ length: G }, (_, g) => group(g)) };
   }
 }
 
@@ -207,138 +198,26 @@ function prefillStep(config: Gpt2Config) {
   };
 }
 
-/** One token per row [G·R] -> its keys and values, and the log-probabilities of what may follow. */
-function tokenStep(config: Gpt2Config, top: number | undefined) {
+/** One token per row [G·R] -> its keys and values, and the log-probabilities [G·R, V] of what may follow. */
+function tokenStep(config: Gpt2Config) {
   return (p: Gpt2Params, tokens: Tensor, positions: Tensor, past: Past, temperature: Tensor) => {
     const rows = tokens.shape[0]!;
     const column = (x: Tensor) => tf.reshape(x, [rows, 1]);
-    const { hidden, present } = gpt2Hidden(p, embedding(p.wte, column(tokens)), config, {
+    const { hidden, present } = gpt2Hidden(p, gpt2Embed(p, column(tokens)), config, {
       positions: column(positions),
       past,
     });
-    const logits = tf.div(gpt2Logits(p, tf.reshape(hidden, [rows, config.width])), temperature);
-    const logProbs = tf.logSoftmax(logits);
-    if (top === undefined) return { present, logProbs, ids: undefined };
-    const best = tf.topk(logProbs, Math.min(top, config.vocabularySize));
-    return { present, logProbs: best.values, ids: best.indices };
+    const logits = gpt2Logits(p, tf.reshape(hidden, [rows, config.width]));
+    return { present, logProbs: tf.logSoftmax(tf.div(logits, temperature)) };
   };
 }
 
-/** Texts [R, T] after a shared past -> log-probabilities [R, T-1] of their tokens from the second on. */
+/** Tokens [R, T] after a shared past -> log-probabilities [R, T] of the tokens that follow each of them. */
 function scoreStep(config: Gpt2Config) {
-  return (p: Gpt2Params, ids: Tensor, positions: Tensor, past: Past) => {
-    const [R, T] = ids.shape as [number, number];
-    const { hidden }: Gpt2Hidden = gpt2Hidden(p, embedding(p.wte, ids), config, { positions, past });
-    const before = tf.reshape(tf.slice(hidden, [0, 0, 0], [R, T - 1, config.width]), [
-      R * (T - 1),
-      config.width,
-    ]);
-    const targets = tf.reshape(tf.slice(ids, [0, 1], [R, T - 1]), [R * (T - 1), 1]);
-    const at = tf.concat([tf.reshape(tf.range(0, R * (T - 1), 1, 'int32'), [R * (T - 1), 1]), targets], 1);
-    const logits = gpt2Logits(p, before);
-    return tf.reshape(tf.sub(tf.gatherND(logits, at), tf.logSumExp(logits, -1)), [R, T - 1]);
+  return (p: Gpt2Params, tokens: Tensor, targets: Tensor, positions: Tensor, past: Past) => {
+    const { hidden } = gpt2Hidden(p, gpt2Embed(p, tokens), config, { positions, past });
+    return tf.neg(tokenLosses(p, hidden, targets));
   };
-}
-
-// --- the store ------------------------------------------------------------------------------------------------------
-
-interface StoreSizes {
-  G: number;
-  H: number;
-  S: number;
-  D: number;
-}
-
-/**
- * Keys and values of a prefix and of all tokens that were ever generated for it, in slots; nothing is moved when beams
- * branch, only the rows' lists of visible slots change.
- */
-function createStore(
-  present: readonly KeyValue<NdArray>[],
-  sizes: StoreSizes,
-  P: number,
-  lengths: number[],
-  R: number,
-) {
-  const { G, H, S, D } = sizes;
-  const shape = [G, H, S, D];
-  const layers = present.map(({ k, v }) => ({ k: spread(k), v: spread(v) }));
-  /** Slots of the generated tokens that each row may see, beyond its group's prefix. */
-  let visible: number[][][] = lengths.map(() => Array.from({ length: R }, () => []));
-  let next = P;
-
-  function spread({ data }: NdArray): NdArray {
-    const slots = new Float32Array(G * H * S * D);
-    for (let gh = 0; gh < G * H; gh++)
-      slots.set((data as Float32Array).subarray(gh * P * D, (gh + 1) * P * D), gh * S * D);
-    return floats(slots, shape);
-  }
-
-  return {
-    layers,
-    /** Row r of each group goes on from what row `parents[g][r]` was. */
-    branch(parents: readonly (readonly number[])[]): void {
-      visible = parents.map((group, g) => group.map((parent) => [...visible[g]![parent]!]));
-    },
-    /** [G, R, S] */
-    mask(): NdArray<'float32'> {
-      const mask = new Float32Array(G * R * S);
-      for (let g = 0; g < G; g++)
-        for (let r = 0; r < R; r++) {
-          const row = mask.subarray((g * R + r) * S, (g * R + r + 1) * S);
-          row.set(hideFrom(lengths[g]!, S));
-          for (const slot of visible[g]![r]!) row[slot] = 0;
-        }
-      return floats(mask, [G, R, S]);
-    },
-    /** Keys and values [G, H, R, 1, D] of the rows' newest tokens. */
-    append(newest: readonly KeyValue<NdArray>[]): void {
-      for (const [l, { k, v }] of newest.entries())
-        for (const [source, target] of [
-          [k, layers[l]!.k],
-          [v, layers[l]!.v],
-        ] as const)
-          for (let gh = 0; gh < G * H; gh++)
-            (target.data as Float32Array).set(
-              (source.data as Float32Array).subarray(gh * R * D, (gh + 1) * R * D),
-              (gh * S + next) * D,
-            );
-      for (const group of visible) for (const [r, slots] of group.entries()) slots.push(next + r);
-      next += R;
-    },
-  };
-}
-
-/** [S]: 0 before `count`, hidden from there on. */
-function hideFrom(count: number, S: number): Float32Array {
-  return new Float32Array(S).fill(MASKED, count);
-}
-
-// --- choosing -------------------------------------------------------------------------------------------------------
-
-/** The `top` largest of each row, best first, the lower token first among equals. */
-function bestOf(rows: readonly Float32Array[], top: number): TopTokens {
-  const ids = rows.map((row) => {
-    const best: number[] = [];
-    for (let id = 0; id < row.length; id++) {
-      if (best.length === top && row[id]! <= row[best[top - 1]!]!) continue;
-      let at = best.length;
-      while (at > 0 && row[best[at - 1]!]! < row[id]!) at--;
-      best.splice(at, 0, id);
-      if (best.length > top) best.pop();
-    }
-    return best;
-  });
-  return { ids, logProbs: ids.map((list, i) => list.map((id) => rows[i]![id]!)) };
-}
-
-function topTokens(ids: NdArray, logProbs: NdArray, G: number, R: number): TopTokens[] {
-  const K = ids.shape[1]!;
-  const rowsOf = (array: NdArray, g: number) =>
-    Array.from({ length: R }, (_, r) =>
-      Array.from(array.data.subarray((g * R + r) * K, (g * R + r + 1) * K), Number),
-    );
-  return Array.from({ length: G }, (_, g) => ({ ids: rowsOf(ids, g), logProbs: rowsOf(logProbs, g) }));
 }
 
 function roundUp(n: number, step: number, limit = Number.POSITIVE_INFINITY): number {

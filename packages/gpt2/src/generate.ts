@@ -1,57 +1,70 @@
 import { createRng, type NdArray, PengiError } from '@pengi/core';
-import { createBeamSearch, type Generation, sampleToken, type TopTokens } from './beam.js';
-import type { Decoder, Distributions } from './decoder.js';
+import { type BeamOptions, createBeamSearch, type Generation, sampleToken } from './beam.js';
+import type { Decoder } from './decoder.js';
 
 export interface GenerateOptions {
-  /** Default: beam search with 5 beams, as the paper's evaluations. */
+  /** Default: beam search, as the paper's evaluations. */
   strategy?: 'beam' | 'greedy' | 'sample';
-  /** Beams of the search, or texts to draw. */
+  /** Beams of the search (default 5, the paper's), or texts to draw (default 1). */
   beams?: number;
   /** Default 67, msclap's. */
   maxTokens?: number;
-  /** Default 1. It changes beam rankings, too. */
+  /** Logits are divided by it; default 1. It changes beam rankings, too. 0 and below count as 1, as in the reference. */
   temperature?: number;
+  /** The token that ends a text. */
   stopToken: number;
   /** Sampling: see `SampleOptions`. */
   topK?: number;
   topP?: number;
+  /** Sampling: the same seed draws the same texts after the same prefix, whatever is decoded beside it. Default 0. */
   seed?: number;
 }
 
 /**
  * Texts that continue each prefix, best first.
  * @param prefixes embeddings, one [n, C] each; they are decoded together
+ * @throws PengiError E_USAGE for options out of range, E_SHAPE for prefixes that do not fit the model
  */
 export async function generate(
   decoder: Decoder,
   prefixes: readonly NdArray[],
   options: GenerateOptions,
 ): Promise<Generation[][]> {
-  const { strategy = 'beam', maxTokens = 67 } = options;
-  if (!(Number.isInteger(maxTokens) && maxTokens >= 1))
-    throw new PengiError('E_USAGE', `at least one token must be asked for, found ${maxTokens}`);
+  const { strategy = 'beam', maxTokens = 67, temperature = 1 } = options;
+  const beams = strategy === 'greedy' ? 1 : (options.beams ?? (strategy === 'beam' ? 5 : 1));
+  check(options, { beams, maxTokens, temperature });
   if (prefixes.length === 0) return [];
-  if (strategy === 'sample') return sample(decoder, prefixes, { ...options, maxTokens });
+  const settings = { ...options, beams, maxTokens, temperature };
   // A search with one beam is the greedy choice.
-  const beams = strategy === 'greedy' ? 1 : (options.beams ?? 5);
-  return beam(decoder, prefixes, { ...options, beams, maxTokens });
+  return strategy === 'sample'
+    ? sample(decoder, prefixes, settings)
+    : beamSearch(decoder, prefixes, settings);
 }
 
-async function beam(
+type Settings = GenerateOptions & BeamOptions & { temperature: number };
+
+function check({ topK = 1, topP = 1 }: GenerateOptions, settings: Omit<Settings, 'stopToken'>): void {
+  const { beams, maxTokens, temperature } = settings;
+  for (const [name, value] of Object.entries({ beams, maxTokens, topK }))
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new PengiError('E_USAGE', `${name} must be a whole number of at least 1, found ${value}`);
+  if (!(topP > 0 && topP <= 1))
+    throw new PengiError('E_USAGE', `topP must be above 0 and at most 1, found ${topP}`);
+  if (Number.isNaN(temperature)) throw new PengiError('E_USAGE', 'temperature is no number');
+}
+
+async function beamSearch(
   decoder: Decoder,
   prefixes: readonly NdArray[],
-  { beams, maxTokens, temperature, stopToken }: GenerateOptions & { beams: number; maxTokens: number },
+  { beams, maxTokens, temperature, stopToken }: Settings,
 ): Promise<Generation[][]> {
-  const run = await decoder.start(prefixes, {
-    rows: beams,
-    maxTokens,
-    top: beams,
-    temperature: temperature ?? 1,
-  });
-  const searches = topOf(run.first).map((first) => createBeamSearch({ beams, maxTokens, stopToken }, first));
+  const run = await decoder.start(prefixes, { rows: beams, maxTokens, temperature });
+  const searches = run.first.logProbs.map(([first]) =>
+    createBeamSearch({ beams, maxTokens, stopToken }, first!),
+  );
   while (searches.some((search) => !search.done)) {
-    const next = topOf(await run.advance(searches.map((search) => search.continuations)));
-    for (const [g, search] of searches.entries()) if (!search.done) search.advance(next[g]!);
+    const { logProbs } = await run.advance(searches.map((search) => search.continuations));
+    for (const [g, search] of searches.entries()) if (!search.done) search.advance(logProbs[g]!);
   }
   return searches.map((search) => search.results());
 }
@@ -59,28 +72,25 @@ async function beam(
 async function sample(
   decoder: Decoder,
   prefixes: readonly NdArray[],
-  options: GenerateOptions & { maxTokens: number },
+  { beams: rows, maxTokens, temperature, stopToken, topK, topP, seed = 0 }: Settings,
 ): Promise<Generation[][]> {
-  const { beams: rows = 1, maxTokens, temperature = 1, stopToken, topK, topP, seed = 0 } = options;
-  const limits = { ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) };
   const run = await decoder.start(prefixes, { rows, maxTokens, temperature });
-  // Each text draws from its own stream, so the texts of one prefix do not depend on what else is decoded.
-  const texts = prefixes.map((_, g) =>
+  const texts = prefixes.map(() =>
     Array.from({ length: rows }, (_, r) => ({
-      rng: createRng(seed).fork(`${g}/${r}`),
+      rng: createRng(seed).fork(r),
       ids: [] as number[],
       logProb: 0,
       stopped: false,
     })),
   );
 
-  let distributions = logProbsOf(run.first);
+  let next = run.first.logProbs;
   for (let step = 0; step < maxTokens; step++) {
     for (const [g, group] of texts.entries())
       for (const [r, text] of group.entries()) {
         if (text.stopped) continue;
-        const logProbs = distributions[g]![step === 0 ? 0 : r]!;
-        const token = sampleToken(logProbs, text.rng, limits);
+        const logProbs = next[g]![step === 0 ? 0 : r]!;
+        const token = sampleToken(logProbs, text.rng, { topK, topP });
         text.ids.push(token);
         text.logProb += logProbs[token]!;
         text.stopped = token === stopToken;
@@ -89,19 +99,11 @@ async function sample(
     const continuations = texts.map((group) =>
       group.map(({ ids }, parent) => ({ parent: step === 0 ? 0 : parent, token: ids.at(-1)! })),
     );
-    distributions = logProbsOf(await run.advance(continuations));
+    next = (await run.advance(continuations)).logProbs;
   }
   return texts.map((group) =>
     group
       .map(({ ids, logProb, stopped }): Generation => ({ ids, score: logProb / ids.length, stopped }))
       .sort((a, b) => b.score - a.score),
   );
-}
-
-function topOf(distributions: Distributions): TopTokens[] {
-  return 'top' in distributions ? distributions.top : [];
-}
-
-function logProbsOf(distributions: Distributions): Float32Array[][] {
-  return 'logProbs' in distributions ? distributions.logProbs : [];
 }

@@ -6,7 +6,6 @@ export {
   type Generation,
   type SampleOptions,
   sampleToken,
-  type TopTokens,
 } from './beam.js';
 export { GPT2_BASE, type Gpt2Config, gpt2ConfigSchema } from './config.js';
 export {

@@ -12,7 +12,8 @@ const BUFFERS = ['h.*.attn.bias', 'h.*.attn.masked_bias'];
 
 /**
  * GPT-2's parameters out of a file where they lie below `prefix` (`caption_decoder.gpt.` in Pengi). The names below it
- * may start with `transformer.` or not; `lm_head.weight`, where it is there, must be the embedding's shape.
+ * may start with `transformer.` or not. `lm_head.weight` may be there beside `wte.weight` or instead of it.
+ * @throws PengiError E_WEIGHTS that lists what is missing, extra or of another shape, E_CONFIG
  */
 export function gpt2Params(
   source: TensorSource | Readonly<Record<string, NdArray>>,
@@ -32,11 +33,11 @@ export function gpt2Params(
 export interface Gpt2 {
   readonly config: Gpt2Config;
   readonly decoder: Decoder;
-  /** Texts that continue each prefix of embeddings [n, width], best first. */
+  /** Texts that continue each prefix of embeddings [n, width], best first; see `generate`. */
   generate(prefixes: readonly NdArray[], options: GenerateOptions): Promise<Generation[][]>;
-  /** Log-probabilities (nats) of each token of each text after a prefix [n, width]. */
+  /** Log-probabilities (nats) of each token of each text after a prefix [n, width]; see `Decoder`. */
   score(prefix: NdArray, texts: readonly (readonly number[])[]): Promise<Float32Array[]>;
-  /** Embeddings [n, width] of tokens, to put into a prefix. */
+  /** Embeddings [n, width] of tokens, to put into a prefix; see `Decoder`. */
   embed(ids: readonly number[]): Promise<NdArray>;
   dispose(): Promise<void>;
 }
@@ -47,9 +48,9 @@ export function createGpt2(params: Gpt2Params<NdArray>, config: Gpt2Config, engi
     config,
     decoder,
     generate: (prefixes, options) => generate(decoder, prefixes, options),
-    score: (prefix, texts) => decoder.score(prefix, texts),
-    embed: (ids) => decoder.embed(ids),
-    dispose: () => decoder.dispose(),
+    score: decoder.score,
+    embed: decoder.embed,
+    dispose: decoder.dispose,
   };
 }
 

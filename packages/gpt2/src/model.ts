@@ -3,7 +3,9 @@
  * V vocabulary. While generating, the B sequences are G groups (recordings) of R rows (beams, candidate texts), and S is
  * the number of slots of a group's key/value store.
  */
+import { PengiError } from '@pengi/core';
 import {
+  causalMask,
   conv1d,
   dropout,
   embedding,
@@ -36,8 +38,9 @@ export interface Past {
 }
 
 export interface Gpt2Options {
-  /** [T], [B, T] int32; default 0 … T-1. */
+  /** [T] or [B, T] int32; default 0 … T-1. */
   positions?: Tensor;
+  /** For generating only: attention weights know no dropout with it. */
   past?: Past;
   /** [B, T] of 1 and 0 (padding): keys of padding are not seen. */
   attentionMask?: Tensor;
@@ -53,7 +56,10 @@ export interface Gpt2Hidden {
   present: KeyValue[];
 }
 
-/** The transformer on embeddings x [B, T, C] (of tokens, or whatever stands in for them), to which positions are added. */
+/**
+ * The transformer on embeddings x [B, T, C] (of tokens, or whatever stands in for them), to which positions are added.
+ * @throws PengiError E_SHAPE when x is of another shape or longer than the model's positions
+ */
 export function gpt2Hidden(
   p: Gpt2Params,
   x: Tensor,
@@ -61,9 +67,15 @@ export function gpt2Hidden(
   options: Gpt2Options = {},
 ): Gpt2Hidden {
   const { past, keys, probe } = options;
-  const T = x.shape[1]!;
+  const [B, T, C] = x.shape as [number, number, number];
+  if (x.rank !== 3 || C !== config.width || T > config.positions)
+    throw new PengiError(
+      'E_SHAPE',
+      `GPT-2 takes [B, T, ${config.width}] with T up to ${config.positions}, found [${x.shape.join(', ')}]`,
+    );
   const positions = options.positions ?? tf.range(0, T, 1, 'int32');
-  const own = ownMask(T, options.attentionMask);
+  const groups = past ? past.mask.shape[0]! : B;
+  const own = ownMask([groups, B / groups, T], options.attentionMask);
 
   let y = dropout(tf.add(x, embedding(p.wpe, positions)), config.dropout, fold(keys, 'drop'));
   const present: KeyValue[] = [];
@@ -83,15 +95,15 @@ export function gpt2Hidden(
   return { hidden: layerNorm(p.ln_f, y), present };
 }
 
-/** Scores of the next token: hidden states [..., C] -> logits [..., V]. */
-export function gpt2Logits(p: Gpt2Params, hidden: Tensor): Tensor {
+/** Scores of the next token: hidden states [..., C] -> logits [..., V]. The output layer is the embedding, transposed. */
+export function gpt2Logits(p: Pick<Gpt2Params, 'wte'>, hidden: Tensor): Tensor {
   const C = hidden.shape.at(-1)!;
   const logits = tf.matMul(tf.reshape(hidden, [-1, C]), p.wte.weight as tf.Tensor2D, false, true);
   return tf.reshape(logits, [...hidden.shape.slice(0, -1), p.wte.weight.shape[0]!]);
 }
 
 /** [..., C] embeddings of ids [...] int32. */
-export function gpt2Embed(p: Gpt2Params, ids: Tensor): Tensor {
+export function gpt2Embed(p: Pick<Gpt2Params, 'wte'>, ids: Tensor): Tensor {
   return embedding(p.wte, ids);
 }
 
@@ -100,27 +112,20 @@ export function gpt2Embed(p: Gpt2Params, ids: Tensor): Tensor {
  * @param hidden [B, T, C] at the positions before the targets
  * @param targets [B, T] int32
  */
-export function tokenLosses(p: Gpt2Params, hidden: Tensor, targets: Tensor): Tensor {
+export function tokenLosses(p: Pick<Gpt2Params, 'wte'>, hidden: Tensor, targets: Tensor): Tensor {
   // The target's logit as a product with its embedding: cheaper than picking it out of the logits, forward and back.
   const targetLogits = tf.sum(tf.mul(hidden, gpt2Embed(p, targets)), -1);
   return tf.sub(tf.logSumExp(gpt2Logits(p, hidden), -1), targetLogits);
 }
 
-/** What tokens may see of their own sequence: [T, T], or [B, 1, 1, T, T] with padding. */
-function ownMask(T: number, attentionMask: Tensor | undefined): Tensor | undefined {
+/** What tokens may see of their own sequence: [T, T], or [G, 1, R, T or 1, T] with padding. */
+function ownMask([G, R, T]: [number, number, number], attentionMask: Tensor | undefined): Tensor | undefined {
   const causal = T > 1 ? causalMask(T) : undefined;
   if (!attentionMask) return causal;
-  const B = attentionMask.shape[0]!;
   const padding = tf.mul(tf.sub(1, tf.cast(attentionMask, 'float32')), MASKED);
-  const keys = tf.reshape(padding, [B, 1, 1, 1, T]);
+  const keys = tf.reshape(padding, [G, 1, R, 1, T]);
   // A minimum, not a sum: doubly masked scores must not differ from masked ones.
   return causal ? tf.minimum(causal, keys) : keys;
-}
-
-function causalMask(T: number): Tensor {
-  const mask = new Float32Array(T * T);
-  for (let i = 0; i < T; i++) mask.fill(MASKED, i * T + i + 1, (i + 1) * T);
-  return tf.tensor2d(mask, [T, T]);
 }
 
 function block(

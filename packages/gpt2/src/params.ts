@@ -1,6 +1,7 @@
+import { validate } from '@pengi/core';
 import { conv1dSpec, embeddingSpec, layerNormSpec, type ParamsOf, times } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Gpt2Config } from './config.js';
+import { type Gpt2Config, gpt2ConfigSchema } from './config.js';
 
 /** GPT-2's initial standard deviation. */
 const STD = 0.02;
@@ -8,8 +9,10 @@ const STD = 0.02;
 /**
  * The parameters of GPT-2 under the names of the released checkpoints (there below `transformer.`). The output layer
  * `lm_head.weight` is `wte.weight`.
+ * @throws PengiError E_CONFIG
  */
-export function gpt2Spec({ vocabularySize, positions, width, layers }: Gpt2Config) {
+export function gpt2Spec(config: Gpt2Config) {
+  const { vocabularySize, positions, width, layers } = validate(gpt2ConfigSchema, config);
   // Layers that add to the residual start smaller, so that its variance does not grow with depth.
   const residualStd = STD / Math.sqrt(2 * layers);
   return {

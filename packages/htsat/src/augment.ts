@@ -2,7 +2,7 @@ import { fold, type Keys, uniform } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The reference's SpecAugment: up to 64 frames twice, up to 8 bands twice. */
+/** The reference's SpecAugment: less than 64 frames twice, less than 8 bands twice. */
 const STRIPES = { time: { count: 2, width: 64 }, frequency: { count: 2, width: 8 } };
 
 /**

@@ -3,32 +3,37 @@ import { z } from 'zod';
 
 const size = z.int().positive();
 
-export const htsatConfigSchema = z.strictObject({
-  /** Side of the square image that a log-mel is folded into. */
-  specSize: size,
-  /** Mel bands of the input; `specSize / mels` pieces of time are stacked in the image. */
-  mels: size,
-  /** Side of a patch; patches do not overlap. */
-  patchSize: size,
-  /** Channels of the first stage; each further stage has twice as many. */
-  embedDim: size,
-  /** Blocks per stage. */
-  depths: z.array(size).min(1).readonly(),
-  /** Attention heads per stage. */
-  heads: z.array(size).min(1).readonly(),
-  /** Side of an attention window, in tokens. */
-  windowSize: size,
-  mlpRatio: z.number().positive(),
-  /** Classes of the token-semantic head (527 in AudioSet). */
-  classes: size,
-  /**
-   * A learnt embedding of the position on the image: its standard deviation at the start (0.02 in the reference; small
-   * models trained from scratch learn pitch with 0.5), or null for none.
-   */
-  positionEmbedding: z.number().positive().nullable(),
-  /** Stochastic depth in training, rising linearly from 0 in the first block to this in the last. */
-  dropPath: z.number().min(0).max(1),
-});
+export const htsatConfigSchema = z
+  .strictObject({
+    /** Side of the square image that a log-mel is folded into. */
+    specSize: size,
+    /** Mel bands of the input; `specSize / mels` pieces of time are stacked in the image. */
+    mels: size,
+    /** Side of a patch; patches do not overlap. */
+    patchSize: size,
+    /** Channels of the first stage; each further stage has twice as many. */
+    embedDim: size,
+    /** Blocks per stage. */
+    depths: z.array(size).min(1).readonly(),
+    /** Attention heads per stage. */
+    heads: z.array(size).min(1).readonly(),
+    /** Side of an attention window, in tokens. */
+    windowSize: size,
+    mlpRatio: z.number().positive(),
+    /** Classes of the token-semantic head (527 in AudioSet). */
+    classes: size,
+    /**
+     * A learnt embedding of the position on the image: its standard deviation at the start (0.02 in the reference; small
+     * models trained from scratch learn pitch with 0.5), or null for none.
+     */
+    positionEmbedding: z.number().positive().nullable(),
+    /** Stochastic depth in training, rising linearly from 0 in the first block to this in the last. */
+    dropPath: z.number().min(0).lt(1),
+  })
+  .superRefine((config, context) => {
+    const message = misfit(config);
+    if (message) context.addIssue({ code: 'custom', message });
+  });
 
 export type HtsatConfig = Readonly<z.infer<typeof htsatConfigSchema>>;
 
@@ -78,28 +83,44 @@ export interface HtsatSizes {
   lastSide: number;
 }
 
-/** @throws PengiError E_CONFIG when sizes do not divide */
+/** @throws PengiError E_CONFIG when sizes do not divide each other */
 export function htsatSizes(config: HtsatConfig): HtsatSizes {
-  const { specSize, mels, patchSize, embedDim, depths, heads, windowSize } = config;
-  const must = (holds: boolean, message: string) => {
-    if (!holds) throw new PengiError('E_CONFIG', `htsat: ${message}`);
-  };
-  must(specSize % mels === 0, `mels (${mels}) must divide specSize (${specSize})`);
-  must(specSize % patchSize === 0, `patchSize (${patchSize}) must divide specSize (${specSize})`);
-  must(depths.length === heads.length, `${depths.length} depths but ${heads.length} heads`);
+  const problem = misfit(config);
+  if (problem) throw new PengiError('E_CONFIG', `htsat: ${problem}`);
+  const { specSize, mels, patchSize, depths, heads } = config;
   const pieces = specSize / mels;
-  const grid = specSize / patchSize;
+  const stages = depths.map((depth, i) => ({ ...stageSizes(config, i), depth, heads: heads[i]! }));
+  const { channels: latent, side: lastSide } = stages.at(-1)!;
+  return { pieces, imageFrames: pieces * specSize, grid: specSize / patchSize, stages, latent, lastSide };
+}
 
-  const stages = depths.map((depth, i) => {
-    const channels = embedDim * 2 ** i;
-    const side = grid / 2 ** i;
-    must(Number.isInteger(side), `a grid of ${grid} tokens cannot be halved ${i} times`);
-    const window = Math.min(windowSize, side);
-    must(side % window === 0, `windows of ${window} do not fill a grid of ${side}`);
-    must(channels % heads[i]! === 0, `${heads[i]} heads do not divide ${channels} channels`);
-    return { channels, side, window, depth, heads: heads[i]! };
-  });
-  const last = stages.at(-1)!;
-  must(last.side % pieces === 0, `${pieces} pieces of time do not divide the last grid of ${last.side}`);
-  return { pieces, imageFrames: pieces * specSize, grid, stages, latent: last.channels, lastSide: last.side };
+/** What is wrong with the sizes of a config, if anything. */
+function misfit(config: HtsatConfig): string | undefined {
+  const { specSize, mels, patchSize, depths, heads } = config;
+  const grid = specSize / patchSize;
+  const pieces = specSize / mels;
+  const rules: [holds: boolean, message: string][] = [
+    [specSize % mels === 0, `mels (${mels}) must divide specSize (${specSize})`],
+    [specSize % patchSize === 0, `patchSize (${patchSize}) must divide specSize (${specSize})`],
+    [depths.length === heads.length, `${depths.length} depths but ${heads.length} heads`],
+    ...depths.flatMap((_, i): typeof rules => {
+      const { channels, side, window } = stageSizes(config, i);
+      return [
+        [Number.isInteger(side), `a grid of ${grid} tokens cannot be halved ${i} times`],
+        [side % window === 0, `windows of ${window} do not fill a grid of ${side}`],
+        [channels % heads[i]! === 0, `${heads[i]} heads do not divide ${channels} channels`],
+      ];
+    }),
+    [
+      stageSizes(config, depths.length - 1).side % pieces === 0,
+      `${pieces} pieces of time do not divide the last grid of ${grid / 2 ** (depths.length - 1)}`,
+    ],
+  ];
+  return rules.find(([holds]) => !holds)?.[1];
+}
+
+/** A stage that cannot hold several windows has one window. */
+function stageSizes({ specSize, patchSize, embedDim, windowSize }: HtsatConfig, stage: number) {
+  const side = specSize / patchSize / 2 ** stage;
+  return { channels: embedDim * 2 ** stage, side, window: Math.min(windowSize, side) };
 }

@@ -11,3 +11,4 @@ export { createHtsat, HTSAT_CONSTANTS, type Htsat, htsatParams, loadHtsat } from
 export { cropStarts, type HtsatOptions, type HtsatOutput, htsat } from './model.js';
 export { type HtsatParams, htsatSpec } from './params.js';
 export { bicubicMatrix } from './resize.js';
+export { withBatchNormStatistics } from './statistics.js';

@@ -1,6 +1,5 @@
 import { mergeParameters, openModelFolder, type TensorSource } from '@pengi/checkpoint';
-import type { NdArray } from '@pengi/core';
-import { validate } from '@pengi/core';
+import { type NdArray, validate } from '@pengi/core';
 import { defaultEngine, type Engine } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type HtsatConfig, htsatConfigSchema } from './config.js';
@@ -19,7 +18,10 @@ export const HTSAT_CONSTANTS = [
   'layers.*.blocks.*.attn.relative_position_index',
 ];
 
-/** HTSAT's parameters out of a file where they lie below `prefix` (`audio_encoder.base.htsat.` in Pengi and msclap). */
+/**
+ * HTSAT's parameters out of a file where they lie below `prefix` (`audio_encoder.base.htsat.` in Pengi and msclap).
+ * @throws PengiError E_WEIGHTS that lists what is missing, extra or of another shape, E_CONFIG
+ */
 export function htsatParams(
   source: TensorSource | Readonly<Record<string, NdArray>>,
   config: HtsatConfig,
@@ -35,7 +37,11 @@ export function htsatParams(
 /** An audio encoder that runs: log-mels in, latents and class probabilities out. */
 export interface Htsat {
   readonly config: HtsatConfig;
-  /** @param logMel [B, T, mels] float32, dB */
+  /**
+   * See `HtsatOutput`.
+   * @param logMel [B, T, mels], dB
+   * @throws PengiError E_SHAPE
+   */
   encode(logMel: NdArray<'float32'>): Promise<{ latent: NdArray; clipwise: NdArray; framewise: NdArray }>;
   dispose(): Promise<void>;
 }

@@ -17,7 +17,10 @@ export interface HtsatOutput {
   latent: Tensor;
   /** [B, classes]: probabilities of the clip. */
   clipwise: Tensor;
-  /** [B, T', classes]: probabilities over time, T' = 8 · patchSize · (columns of the last grid). */
+  /**
+   * [B, T', classes]: probabilities over time. Each moment (a column of the last grid in one of the R pieces) lasts
+   * 8 · patchSize frames as in the reference, which makes T' = R · specSize for four stages.
+   */
   framewise: Tensor;
 }
 
@@ -31,7 +34,12 @@ export interface HtsatOptions {
   probe?: Probe | undefined;
 }
 
-/** The encoder on log-mels [B, T, M] in dB. */
+/**
+ * The encoder on log-mels [B, T, M] in dB. Up to R · specSize frames are stretched to the image; of more, crops are
+ * encoded and the outputs averaged.
+ * @throws PengiError E_SHAPE for another shape, and for more frames than fit in training or with an image too small for
+ *   the reference's crops
+ */
 export function htsat(
   p: HtsatParams,
   logMel: Tensor,
@@ -39,19 +47,27 @@ export function htsat(
   options: HtsatOptions = {},
 ): HtsatOutput {
   const { keys, probe } = options;
+  const [, frames, mels] = logMel.shape;
+  if (logMel.rank !== 3 || !frames || mels !== config.mels)
+    throw new PengiError(
+      'E_SHAPE',
+      `HTSAT takes log-mels [B, T, ${config.mels}] with T >= 1, found [${logMel.shape.join(', ')}]`,
+    );
+  const { imageFrames } = htsatSizes(config);
+  const starts = frames > imageFrames ? cropStarts(frames) : [];
+  if (frames > imageFrames && (keys || CROP_FRAMES > imageFrames || starts.length === 0))
+    throw new PengiError(
+      'E_SHAPE',
+      `${keys ? 'training' : 'this config'} takes at most ${imageFrames} frames, found ${frames}`,
+      { hint: 'crop the recordings' },
+    );
+
   let x = batchNorm(p.bn0, logMel);
   probe?.('bn0', x);
   if (keys && options.specAugment !== false) x = specAugment(x, fold(keys, 'specAugment'));
   if (options.mixUp) x = mixUp(x, options.mixUp);
-
-  const frames = logMel.shape[1]!;
-  const { imageFrames } = htsatSizes(config);
-  if (frames <= imageFrames) return encodeImage(p, toImage(x, config), config, options);
-  if (keys)
-    throw new PengiError('E_SHAPE', `training takes at most ${imageFrames} frames, found ${frames}`, {
-      hint: 'crop the recordings',
-    });
-  return averageOverCrops(p, x, config, options);
+  if (starts.length > 0) return averageOverCrops(p, x, starts, config, options);
+  return encodeImage(p, toImage(x, config), config, options);
 }
 
 /** bn0 with its running statistics, over the mel axis. x [B, T, M]. */
@@ -70,11 +86,11 @@ const CROP_STEP = 344;
 function averageOverCrops(
   p: HtsatParams,
   x: Tensor,
+  starts: readonly number[],
   config: HtsatConfig,
   options: HtsatOptions,
 ): HtsatOutput {
-  const [B, T, M] = x.shape as [number, number, number];
-  const starts = cropStarts(T);
+  const [B, , M] = x.shape as [number, number, number];
   const crops = starts.map((start) => tf.slice(x, [0, start, 0], [B, CROP_FRAMES, M]));
   const outputs = encodeImage(p, toImage(tf.concat(crops, 0), config), config, options);
   const average = (y: Tensor) => tf.mean(tf.reshape(y, [starts.length, B, ...y.shape.slice(1)]), 0);
@@ -118,9 +134,9 @@ function encodeImage(p: HtsatParams, image: Tensor, config: HtsatConfig, options
   const blocks = config.depths.reduce((a, b) => a + b, 0);
   let index = 0;
   for (const [i, layer] of p.layers.entries()) {
-    const { side, window, depth } = stages[i]!;
+    const { side, window, depth, heads } = stages[i]!;
     const rates = Array.from({ length: depth }, () => (config.dropPath * index++) / Math.max(1, blocks - 1));
-    x = stage(layer, x, { side, window, heads: config.heads[i]!, rates }, fold(keys, `layers.${i}`));
+    x = stage(layer, x, { side, window, heads, rates }, fold(keys, `layers.${i}`));
     probe?.(`stage${i}`, x);
   }
   x = layerNorm(p.norm, x);

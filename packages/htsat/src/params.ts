@@ -16,7 +16,10 @@ import {
 } from '@pengi/nn';
 import { type HtsatConfig, htsatSizes } from './config.js';
 
-/** The parameters of HTSAT under the names of the released checkpoints (there below `audio_encoder.base.htsat.`). */
+/**
+ * The parameters of HTSAT under the names of the released checkpoints (there below `audio_encoder.base.htsat.`).
+ * @throws PengiError E_CONFIG when sizes do not divide each other
+ */
 export function htsatSpec(config: HtsatConfig) {
   const { grid, stages, latent, lastSide, pieces } = htsatSizes(config);
   const patch = config.patchSize;

@@ -25,5 +25,15 @@ export {
   type GenerateOptions,
   type Pengi,
   type Prefixes,
-  tokenizerOf,
 } from './pengi.js';
+export { tokenizerOf } from './tokenizer.js';
+export {
+  type AudioSample,
+  clapTask,
+  type DocumentBatch,
+  type Draw,
+  languageTask,
+  pengiTask,
+  type TaskOptions,
+} from './training.js';
+export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';

@@ -10,19 +10,14 @@ import {
 } from '@pengi/clap';
 import { floats, ints, type NdArray, PengiError } from '@pengi/core';
 import { PROMPTS, questionPrompt } from '@pengi/datasets';
-import {
-  createGpt2,
-  createGpt2Tokenizer,
-  createSubsetTokenizer,
-  type Gpt2,
-  type Tokenizer,
-} from '@pengi/gpt2';
+import { createGpt2, type Gpt2, type Tokenizer } from '@pengi/gpt2';
 import type { Engine } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type ClassifyOptions, classify, type LabelScores } from './classify.js';
 import type { PengiConfig } from './config.js';
 import { audioPrefix, promptEmbedding, promptPrefix } from './model.js';
 import type { PengiParams } from './params.js';
+import { tokenizerOf } from './tokenizer.js';
 
 export interface GenerateOptions {
   /** One for all recordings or one for each; default "generate audio caption". */
@@ -210,16 +205,6 @@ export function createPengi(
     },
   };
   return pengi;
-}
-
-/** The language model's tokenizer of a config. */
-export function tokenizerOf({
-  keptIds,
-  splitDigits,
-}: Pick<PengiConfig, 'keptIds' | 'splitDigits'>): Tokenizer {
-  // The released models' pad token '!' is cut out of texts before they are encoded.
-  const full = createGpt2Tokenizer({ padQuirk: true, splitDigits });
-  return keptIds === null ? full : createSubsetTokenizer(full, keptIds);
 }
 
 function smallId({ keptIds }: Pick<PengiConfig, 'keptIds'>, id: number): number {

@@ -14,13 +14,19 @@ const transformerFields = {
   mlpRatio: z.number().positive(),
 };
 
+/** For the fields above. */
+const headsDivideWidth = ({ width, heads }: { width: number; heads: number }) => width % heads === 0;
+const headsError = { message: 'heads must divide width', path: ['heads'] };
+
 export const mapperConfigSchema = z.discriminatedUnion('kind', [
   /** ClipCap's MLP: linear, tanh, linear. */
   z.strictObject({ kind: z.literal('mlp'), inputs: size, hidden: size, width: size, prefixLength: size }),
   /** An embedding becomes `inputLength` vectors, which a transformer turns into the prefix. */
-  z.strictObject({ kind: z.literal('transformer'), inputs: size, ...transformerFields }),
+  z
+    .strictObject({ kind: z.literal('transformer'), inputs: size, ...transformerFields })
+    .refine(headsDivideWidth, headsError),
   /** The input is a sequence of `inputLength` vectors of the language model already. */
-  z.strictObject({ kind: z.literal('sequence'), ...transformerFields }),
+  z.strictObject({ kind: z.literal('sequence'), ...transformerFields }).refine(headsDivideWidth, headsError),
 ]);
 
 export type MapperConfig = Readonly<z.infer<typeof mapperConfigSchema>>;

@@ -6,7 +6,10 @@ import { type MapperConfig, mapperConfigSchema } from './config.js';
 import { mapPrefix } from './model.js';
 import { type MapperParams, mapperSpec } from './params.js';
 
-/** A mapper's parameters out of a file where they lie below `prefix` (`caption_decoder.audio_project.` in Pengi). */
+/**
+ * A mapper's parameters out of a file where they lie below `prefix` (`caption_decoder.audio_project.` in Pengi).
+ * @throws PengiError E_WEIGHTS that lists what is missing, extra or of another shape, E_CONFIG
+ */
 export function mapperParams(
   source: TensorSource | Readonly<Record<string, NdArray>>,
   config: MapperConfig,
@@ -21,13 +24,17 @@ export function mapperParams(
 /** A mapper that runs. */
 export interface Mapper {
   readonly config: MapperConfig;
-  /** @param x [B, inputs], or [B, inputLength, width] for the kind "sequence"; gives [B, prefixLength, width] */
+  /**
+   * The prefixes [B, prefixLength, width].
+   * @param x [B, inputs], or [B, inputLength, width] for the kind "sequence"
+   * @throws PengiError E_SHAPE
+   */
   map(x: NdArray<'float32'>): Promise<NdArray>;
   dispose(): Promise<void>;
 }
 
 export function createMapper(params: MapperParams<NdArray>, config: MapperConfig, engine: Engine): Mapper {
-  const program = engine.compile((p: MapperParams, x: Tensor) => mapPrefix(p, x, config), params as never, {
+  const program = engine.compile((p: MapperParams, x: Tensor) => mapPrefix(p, x, config), params, {
     name: 'prefix-mapper',
   });
   return { config, map: (x) => program.run(x), dispose: () => program.dispose() };

@@ -1,3 +1,4 @@
+import { validate } from '@pengi/core';
 import {
   layerNormSpec,
   linearNoBiasSpec,
@@ -8,15 +9,20 @@ import {
   times,
 } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type {
-  MapperConfig,
-  MlpMapperConfig,
-  SequenceMapperConfig,
-  TransformerMapperConfig,
+import {
+  type MapperConfig,
+  type MlpMapperConfig,
+  mapperConfigSchema,
+  type SequenceMapperConfig,
+  type TransformerMapperConfig,
 } from './config.js';
 
-/** Parameters of a mapper under the names of the released checkpoints (there below `caption_decoder.*_project.`). */
+/**
+ * Parameters of a mapper under the names of the released checkpoints (there below `caption_decoder.*_project.`).
+ * @throws PengiError E_CONFIG
+ */
 export function mapperSpec(config: MapperConfig) {
+  validate(mapperConfigSchema, config);
   switch (config.kind) {
     case 'mlp':
       return mlpSpec(config);

@@ -1,8 +1,7 @@
 import { type FrontendConfig, RELEASED_FRONTEND } from '@pengi/audio-frontend';
-import { type ClapConfig, collectClipIds, createClipTokenizer } from '@pengi/clap';
-import { collectIds, createGpt2Tokenizer } from '@pengi/gpt2';
+import type { ClapConfig } from '@pengi/clap';
 import { HTSAT_SMALL } from '@pengi/htsat';
-import type { PengiConfig } from 'pengi';
+import { type PengiConfig, smallConfigs } from 'pengi';
 import { allTexts } from './texts.js';
 
 /** 128 frames of 16 ms with 128 mel bands, from the onset of the note on. */
@@ -52,52 +51,11 @@ export const RECIPE: Recipe = {
   documentLength: 64,
 };
 
-const WIDTH = 128;
-const PREFIX = 8;
-const PROMPT_LENGTH = 20;
-
 /** The configs of a small model that knows the words it needs, for these instruments. */
 export function noteConfigs(instruments: readonly string[]): { clap: ClapConfig; pengi: PengiConfig } {
-  const { prompts, answers } = allTexts(instruments);
-  const clipIds = collectClipIds(createClipTokenizer(), [...prompts, ...answers]);
-  const gptIds = collectIds(createGpt2Tokenizer({ padQuirk: true, splitDigits: true }), answers);
-
-  const text = {
-    vocabularySize: clipIds.length,
-    positions: PROMPT_LENGTH,
-    width: WIDTH,
-    hidden: 4 * WIDTH,
-    layers: 2,
-    heads: 4,
-    projection: WIDTH,
-    dropout: 0.1,
-    promptLength: PROMPT_LENGTH,
-    keptIds: clipIds,
-  };
-  const mapper = {
-    kind: 'transformer',
-    inputs: WIDTH,
-    width: WIDTH,
-    prefixLength: PREFIX,
-    inputLength: PREFIX,
-    layers: 2,
-    heads: 8,
-    mlpRatio: 2,
-  } as const;
-  const shared = { frontend: NOTE_FRONTEND, audio: HTSAT_SMALL, embedding: WIDTH, projectionDropout: 0.2 };
-  return {
-    clap: { model: 'clap', ...shared, text },
-    pengi: {
-      model: 'pengi',
-      ...shared,
-      text,
-      gpt2: { vocabularySize: gptIds.length, positions: 128, width: WIDTH, layers: 2, heads: 4, dropout: 0.1 },
-      keptIds: gptIds,
-      splitDigits: true,
-      audioMapper: mapper,
-      promptMapper: mapper,
-      textNorm: 'training',
-      stopToken: 50256,
-    },
-  };
+  return smallConfigs(allTexts(instruments), {
+    frontend: NOTE_FRONTEND,
+    audio: HTSAT_SMALL,
+    promptLength: 20,
+  });
 }

@@ -2,8 +2,9 @@
  * What is said about a recorded note: captions for contrastive pretraining, examples in the paper's templates (Table 1),
  * and documents for the language model.
  */
-import { PROMPTS, questionPrompt, register, TARGETS } from '@pengi/datasets';
+
 import type { Rng } from '@pengi/core';
+import { PROMPTS, questionPrompt, register, TARGETS } from '@pengi/datasets';
 
 export interface NoteLabels {
   readonly instrument: string;
@@ -23,14 +24,15 @@ export const WHICH_INSTRUMENT = questionPrompt('which instrument is playing?');
 export const WHICH_REGISTER = questionPrompt('is the note low, middle or high?');
 
 /** The tasks of the quickstart, each with its share of the training examples. */
-export const NOTE_TASKS: readonly { share: number; prompt: string; target: (note: NoteLabels) => string }[] = [
-  { share: 3, prompt: PROMPTS.note, target: TARGETS.note },
-  { share: 1, prompt: PROMPTS.caption, target: sentence },
-  { share: 1, prompt: WHICH_INSTRUMENT, target: ({ instrument }) => instrument },
-  { share: 1, prompt: WHICH_REGISTER, target: ({ pitch }) => register(pitch) },
-];
+export const NOTE_TASKS: readonly { share: number; prompt: string; target: (note: NoteLabels) => string }[] =
+  [
+    { share: 3, prompt: PROMPTS.note, target: TARGETS.note },
+    { share: 1, prompt: PROMPTS.caption, target: sentence },
+    { share: 1, prompt: WHICH_INSTRUMENT, target: ({ instrument }) => instrument },
+    { share: 1, prompt: WHICH_REGISTER, target: ({ pitch }) => register(pitch) },
+  ];
 
-/** "a low note of a cello, pitch 40" */
+/** "a low note of a cello" */
 function sentence({ instrument, pitch }: NoteLabels): string {
   return `${article(register(pitch))} note of ${article(instrument)}`;
 }
@@ -53,12 +55,12 @@ function spelledOut(pitch: number): string {
   return String(pitch).split('').join(' ');
 }
 
+const DRAWN_TASKS = NOTE_TASKS.flatMap((task) => Array<typeof task>(task.share).fill(task));
+
 /** One task of a note, drawn by the shares. */
 export function noteExample(note: NoteLabels, rng: Rng): NoteExample {
-  const total = NOTE_TASKS.reduce((sum, { share }) => sum + share, 0);
-  let at = rng.uniform() * total;
-  const task = NOTE_TASKS.find(({ share }) => (at -= share) < 0) ?? NOTE_TASKS[0]!;
-  return { prompt: task.prompt, target: task.target(note) };
+  const { prompt, target } = DRAWN_TASKS[rng.int(DRAWN_TASKS.length)]!;
+  return { prompt, target: target(note) };
 }
 
 /**

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addAsk, addCaption } from './commands/caption.js';
+import { addClassify } from './commands/classify.js';
+import { addDoctor } from './commands/doctor.js';
+import { addEmbed } from './commands/embed.js';
+import { addQuickstart } from './commands/quickstart.js';
+import { addTrain } from './commands/train.js';
+import type { SetStatus } from './status.js';
+
+export function createProgram(setStatus: SetStatus): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('pengi')
+    .description('An audio language model: recordings and a prompt in, text out.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(pengi --help shows what there is)')
+    .configureHelp({ showGlobalOptions: true })
+    .option('--json', 'print results and errors as JSON')
+    .option('--debug', 'print stack traces')
+    .option('--engine <name>', 'jit (default), tensorflow, wasm or cpu')
+    .option('--threads <n>', 'threads of the engine (default: all cores)', Number);
+  for (const add of [addCaption, addAsk, addClassify, addEmbed, addTrain, addQuickstart, addDoctor])
+    add(program, setStatus);
+  return program;
+}

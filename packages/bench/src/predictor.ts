@@ -1,0 +1,27 @@
+/** One recording to answer about. */
+export interface Clip {
+  /** Path of the audio file, or whatever else the predictor knows its recordings by. */
+  readonly audio: string;
+}
+
+/**
+ * Any audio-language model, as the benchmarks see it. A model offers what it can; a task that needs something else is
+ * refused by name. Answers come in the order of the clips, and have to be the same for the same input.
+ */
+export interface Predictor {
+  /** As it appears in records and tables. */
+  readonly name: string;
+  /** The text that the model writes for each clip. */
+  generate?(clips: readonly Clip[], prompt: string): Promise<readonly string[]>;
+  /**
+   * [clips, labels]: how well each label fits as the model's answer to the prompt, larger is better. Log-likelihoods,
+   * say; they need not be probabilities.
+   */
+  scoreLabels?(
+    clips: readonly Clip[],
+    labels: readonly string[],
+    prompt: string,
+  ): Promise<readonly (readonly number[])[]>;
+  /** [clips, labels]: how well each text fits the clip without any prompt (CLAP's cosines), larger is better. */
+  zeroShot?(clips: readonly Clip[], labels: readonly string[]): Promise<readonly (readonly number[])[]>;
+}

@@ -1,0 +1,30 @@
+import { floats, type NdArray } from '@pengi/core';
+import type { HtsatParams } from './params.js';
+
+/**
+ * Parameters whose bn0 has the mean and variance of these log-mels: with running statistics that are not trained, this is
+ * what makes a model that starts from scratch see standardised input.
+ * @param logMels [frames, mels] each, row-major, dB
+ */
+export function withBatchNormStatistics(
+  params: HtsatParams<NdArray>,
+  logMels: Iterable<Float32Array>,
+): HtsatParams<NdArray> {
+  const mels = params.bn0.running_mean.shape[0]!;
+  const sum = new Float64Array(mels);
+  const squares = new Float64Array(mels);
+  let frames = 0;
+  for (const logMel of logMels) {
+    for (let i = 0; i < logMel.length; i++) {
+      sum[i % mels]! += logMel[i]!;
+      squares[i % mels]! += logMel[i]! ** 2;
+    }
+    frames += logMel.length / mels;
+  }
+  const mean = sum.map((total) => total / frames);
+  const variance = squares.map((total, m) => total / frames - mean[m]! ** 2);
+  return {
+    ...params,
+    bn0: { ...params.bn0, running_mean: floats([...mean]), running_var: floats([...variance]) },
+  };
+}

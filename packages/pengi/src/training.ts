@@ -1,0 +1,201 @@
+/**
+ * The stages of training as tasks for `train` of @pengi/train: contrastive CLAP, the language model alone, and Pengi on
+ * top of both. Each takes a function that draws the samples of a step, so any data can be fed.
+ */
+import {
+  type ClapBatch,
+  type ClapConfig,
+  type ClapParams,
+  clapLoss,
+  clapSpec,
+  clipTokenizerOf,
+  promptIds,
+} from '@pengi/clap';
+import { floats, ints, type NdArray } from '@pengi/core';
+import {
+  type Gpt2Config,
+  type Gpt2Params,
+  gpt2Embed,
+  gpt2Hidden,
+  type Tokenizer,
+  tokenLosses,
+} from '@pengi/gpt2';
+import type { Arrays } from '@pengi/jit';
+import { bufferPaths, type Keys } from '@pengi/nn';
+import type { TrainTask } from '@pengi/train';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { PengiConfig } from './config.js';
+import { type PengiBatch, pengiLoss } from './model.js';
+import { FROZEN_IN_TRAINING, type PengiParams, pengiSpec } from './params.js';
+import { tokenizerOf } from './tokenizer.js';
+
+/** Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one. */
+export type Draw<Sample> = (step: number) => Promise<readonly Sample[]> | readonly Sample[];
+
+/** A clip's log-mel [frames, mels] in dB, row-major. */
+export interface AudioSample {
+  id: string;
+  logMel: Float32Array;
+}
+
+export interface TaskOptions {
+  /** Parameters that stay as they are, as patterns; each task has a default, to which buffers are always added. */
+  frozen?: readonly string[];
+  /** Default true, as the reference whenever it trains. */
+  specAugment?: boolean;
+}
+
+/** Contrastive pretraining on clips and their captions. Clips with the same caption are right for each other. */
+export function clapTask(
+  config: ClapConfig,
+  params: ClapParams<NdArray>,
+  draw: Draw<AudioSample & { caption: string }>,
+  { frozen = [], specAugment = true }: TaskOptions = {},
+): TrainTask<ClapParams, ClapBatch> {
+  const tokenizer = clipTokenizerOf(config.text);
+  return {
+    name: 'clap',
+    params: params as Arrays<ClapParams>,
+    frozen: [...frozen, ...UNREACHED, ...bufferPaths(clapSpec(config))],
+    loss: (p, batch, keys) => clapLoss(p, batch, config, keys, { specAugment }),
+    async batch(step) {
+      const samples = await draw(step);
+      const captions = samples.map(({ caption }) => caption);
+      const arrays: ClapBatch<NdArray> = {
+        logMel: stacked(samples, config.frontend.mels),
+        ids: promptIds(tokenizer, captions, config.text),
+        groups: ints(captions.map((caption) => captions.indexOf(caption))),
+      };
+      return { arrays: arrays as Arrays<ClapBatch>, ids: samples.map(({ id }) => id) };
+    },
+  };
+}
+
+/** A batch of documents for the language model. */
+export interface DocumentBatch<Leaf = Tensor> {
+  /** [B, T] int32 */
+  ids: Leaf;
+  /** [B, T] float32: 1 for tokens, 0 for padding */
+  mask: Leaf;
+}
+
+/**
+ * The language model alone, on documents of several texts each ended by the end-of-text token. Documents that say the
+ * same thing in several ways teach it to repeat what it was told; that is what a prefix makes use of later.
+ * @param length tokens of a document: longer ones are cut
+ */
+export function languageTask(
+  config: Pick<PengiConfig, 'gpt2' | 'keptIds' | 'splitDigits'>,
+  params: Gpt2Params<NdArray>,
+  draw: Draw<{ id: string; texts: readonly string[] }>,
+  { length = config.gpt2.positions }: { length?: number } = {},
+): TrainTask<Gpt2Params, DocumentBatch> {
+  const tokenizer = tokenizerOf(config);
+  return {
+    name: 'language model',
+    params: params as Arrays<Gpt2Params>,
+    frozen: [],
+    loss: (p, batch, keys) => documentLoss(p, batch, config.gpt2, keys),
+    async batch(step) {
+      const samples = await draw(step);
+      const documents = samples.map(({ texts }) => texts.flatMap((text) => ended(tokenizer, text)));
+      const { ids, mask } = padded(documents, length, tokenizer.pad);
+      return { arrays: { ids, mask } as Arrays<DocumentBatch>, ids: samples.map(({ id }) => id) };
+    },
+  };
+}
+
+function documentLoss(p: Gpt2Params, { ids, mask }: DocumentBatch, config: Gpt2Config, keys: Keys): Scalar {
+  const [B, T] = ids.shape as [number, number];
+  const given = tf.slice(ids, [0, 0], [B, T - 1]);
+  const targets = tf.slice(ids, [0, 1], [B, T - 1]);
+  const counts = tf.slice(mask, [0, 1], [B, T - 1]);
+  const { hidden } = gpt2Hidden(p, gpt2Embed(p, given), config, { keys });
+  return tf.div(tf.sum(tf.mul(tokenLosses(p, hidden, targets), counts)), tf.sum(counts)) as Scalar;
+}
+
+/** Answers to prompts about clips (section 3.2); by default the text tower and the language model are frozen. */
+export function pengiTask(
+  config: PengiConfig,
+  params: PengiParams<NdArray>,
+  draw: Draw<AudioSample & { prompt: string; target: string }>,
+  { frozen = FROZEN_IN_TRAINING, specAugment = true }: TaskOptions = {},
+): TrainTask<PengiParams, PengiBatch> {
+  const tokenizer = tokenizerOf(config);
+  const promptOf = promptEncoder(config, tokenizer);
+  const stop = stopTokens(config, tokenizer);
+  return {
+    name: 'pengi',
+    params: params as Arrays<PengiParams>,
+    frozen: [...frozen, ...UNREACHED, ...bufferPaths(pengiSpec(config))],
+    loss: (p, batch, keys) => pengiLoss(p, batch, config, { keys, specAugment }),
+    async batch(step) {
+      const samples = await draw(step);
+      const targets = samples.map(({ target }) => [...tokenizer.encode(target), ...stop]);
+      // Lengths in steps of 8, as each length is compiled once.
+      const longest = Math.max(...targets.map((ids) => ids.length));
+      const { ids, mask } = padded(targets, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP, tokenizer.pad);
+      const arrays: PengiBatch<NdArray> = {
+        logMel: stacked(samples, config.frontend.mels),
+        promptIds: promptOf(samples.map(({ prompt }) => prompt)),
+        captionIds: ids,
+        captionMask: mask,
+      };
+      return { arrays: arrays as Arrays<PengiBatch>, ids: samples.map(({ id }) => id) };
+    },
+  };
+}
+
+/** The token-semantic head: part of HTSAT, reached by none of the losses. */
+const UNREACHED = ['**.tscam_conv', '**.head'];
+
+const LENGTH_STEP = 8;
+
+function promptEncoder(
+  config: PengiConfig,
+  tokenizer: Tokenizer,
+): (prompts: readonly string[]) => NdArray<'int32'> {
+  if (config.text) {
+    const { text } = config;
+    const clip = clipTokenizerOf(text);
+    return (prompts) => promptIds(clip, prompts, text);
+  }
+  const length = config.promptMapper.kind === 'sequence' ? config.promptMapper.inputLength : 0;
+  return (prompts) =>
+    ints(
+      prompts.flatMap((prompt) => [...tokenizer.encodePrompt(prompt, { length }).ids]),
+      [prompts.length, length],
+    );
+}
+
+/** What ends an answer: the end of text, and before it the lone blank at which the released models stop. */
+function stopTokens({ stopToken, keptIds }: PengiConfig, tokenizer: Tokenizer): number[] {
+  const stop = keptIds === null ? stopToken : keptIds.indexOf(stopToken);
+  return stop === tokenizer.endOfText ? [stop] : [stop, tokenizer.endOfText];
+}
+
+function ended(tokenizer: Tokenizer, text: string): number[] {
+  return [...tokenizer.encode(text), tokenizer.endOfText];
+}
+
+/** [B, frames, mels] */
+function stacked(samples: readonly AudioSample[], mels: number): NdArray<'float32'> {
+  const size = samples[0]!.logMel.length;
+  const data = new Float32Array(samples.length * size);
+  for (const [b, { logMel }] of samples.entries()) data.set(logMel, b * size);
+  return floats(data, [samples.length, size / mels, mels]);
+}
+
+/** Sequences cut or padded to `length`, and 1 where they have a token. */
+function padded(sequences: readonly (readonly number[])[], length: number, pad: number) {
+  const ids = new Int32Array(sequences.length * length).fill(pad);
+  const mask = new Float32Array(sequences.length * length);
+  for (const [b, sequence] of sequences.entries()) {
+    const cut = sequence.slice(0, length);
+    ids.set(cut, b * length);
+    mask.fill(1, b * length, b * length + cut.length);
+  }
+  const shape = [sequences.length, length];
+  return { ids: ints(ids, shape), mask: floats(mask, shape) };
+}
