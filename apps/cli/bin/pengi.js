@@ -7,5 +7,7 @@ if (existsSync(source)) {
   const { register } = await import('tsx/esm/api');
   register();
 }
-const { main } = await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);
+const { main } = await import(
+  existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href
+);
 process.exitCode = await main(process.argv.slice(2));

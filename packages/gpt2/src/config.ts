@@ -12,8 +12,16 @@ export const gpt2ConfigSchema = z
     heads: size,
     /** Dropout in training: of embeddings, attention weights and residuals. */
     dropout: z.number().min(0).lt(1),
+    /** A small model's vocabulary: these of GPT-2's ids, renumbered in their order. null: all of them. */
+    keptIds: z.array(z.int().min(0)).readonly().nullable(),
+    /** Whether each digit of a number is a token of its own. */
+    splitDigits: z.boolean(),
   })
-  .refine(({ width, heads }) => width % heads === 0, { message: 'heads must divide width', path: ['heads'] });
+  .refine(({ width, heads }) => width % heads === 0, { message: 'heads must divide width', path: ['heads'] })
+  .refine(({ keptIds, vocabularySize }) => keptIds === null || keptIds.length === vocabularySize, {
+    message: 'must hold as many ids as vocabularySize says',
+    path: ['keptIds'],
+  });
 
 export type Gpt2Config = Readonly<z.infer<typeof gpt2ConfigSchema>>;
 
@@ -25,4 +33,6 @@ export const GPT2_BASE = {
   layers: 12,
   heads: 12,
   dropout: 0.1,
+  keptIds: null,
+  splitDigits: false,
 } as const satisfies Gpt2Config;

@@ -16,7 +16,7 @@ export {
   type StartOptions,
 } from './decoder.js';
 export { type GenerateOptions, generate } from './generate.js';
-export { createGpt2, type Gpt2, gpt2Params, loadGpt2 } from './load.js';
+export { createGpt2, type Gpt2, gpt2Params, loadGpt2, tokenizerOf } from './load.js';
 export {
   type Gpt2Hidden,
   type Gpt2Options,

@@ -6,7 +6,7 @@ import { flatten, floats, leaves, type NdArray, sizeOf } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GPT2_BASE, type Gpt2Config } from './config.js';
-import { gpt2Params, loadGpt2 } from './load.js';
+import { gpt2Params, loadGpt2, tokenizerOf } from './load.js';
 import { gpt2Spec } from './params.js';
 import { TINY, tinyParams } from './testing/tiny.js';
 
@@ -74,10 +74,27 @@ describe('the spec', () => {
     [{ heads: 3 }, 'heads: heads must divide width'],
     [{ layers: 0 }, 'layers: '],
     [{ dropout: 1 }, 'dropout: '],
+    [{ keptIds: [0, 220, 50256] }, 'keptIds: must hold as many ids as vocabularySize says'],
   ])('refuses %o', (fields, message) => {
     expect(() => gpt2Spec({ ...TINY, ...fields })).toThrow(
       expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining(message) }),
     );
+  });
+});
+
+describe('the tokenizer of a config', () => {
+  it('knows all of GPT-2 or the ids that were kept', () => {
+    expect(tokenizerOf(GPT2_BASE).vocabularySize).toBe(50257);
+    const small = tokenizerOf({ keptIds: [0, 220, 3290, 50256], splitDigits: false });
+    expect(small.encode(' dog dog')).toEqual([2, 2]);
+    expect(small.endOfText).toBe(3);
+  });
+
+  it('splits digits where the config says so', () => {
+    const whole = tokenizerOf({ keptIds: null, splitDigits: false });
+    const split = tokenizerOf({ keptIds: null, splitDigits: true });
+    expect(split.encode('12')).toEqual([...whole.encode('1'), ...whole.encode('2')]);
+    expect(whole.encode('12')).toHaveLength(1);
   });
 });
 

@@ -6,6 +6,12 @@ import { type Gpt2Config, gpt2ConfigSchema } from './config.js';
 import { createDecoder, type Decoder } from './decoder.js';
 import { type GenerateOptions, generate } from './generate.js';
 import { type Gpt2Params, gpt2Spec } from './params.js';
+import {
+  createGpt2Tokenizer,
+  createSubsetTokenizer,
+  type Gpt2TokenizerOptions,
+  type Tokenizer,
+} from './tokenizer.js';
 
 /** Buffers that transformers wrote into checkpoints before 4.31. */
 const BUFFERS = ['h.*.attn.bias', 'h.*.attn.masked_bias'];
@@ -29,9 +35,22 @@ export function gpt2Params(
   });
 }
 
+/**
+ * The tokenizer of a config.
+ * @param options `padQuirk`, which Pengi's models were trained with
+ */
+export function tokenizerOf(
+  { keptIds, splitDigits }: Pick<Gpt2Config, 'keptIds' | 'splitDigits'>,
+  options: Pick<Gpt2TokenizerOptions, 'padQuirk'> = {},
+): Tokenizer {
+  const full = createGpt2Tokenizer({ ...options, splitDigits });
+  return keptIds === null ? full : createSubsetTokenizer(full, keptIds);
+}
+
 /** A language model that runs. */
 export interface Gpt2 {
   readonly config: Gpt2Config;
+  readonly tokenizer: Tokenizer;
   readonly decoder: Decoder;
   /** Texts that continue each prefix of embeddings [n, width], best first; see `generate`. */
   generate(prefixes: readonly NdArray[], options: GenerateOptions): Promise<Generation[][]>;
@@ -46,6 +65,7 @@ export function createGpt2(params: Gpt2Params<NdArray>, config: Gpt2Config, engi
   const decoder = createDecoder(params, config, engine);
   return {
     config,
+    tokenizer: tokenizerOf(config),
     decoder,
     generate: (prefixes, options) => generate(decoder, prefixes, options),
     score: decoder.score,

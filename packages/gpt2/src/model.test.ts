@@ -1,6 +1,6 @@
 import { createRng, flatten, floats, ints, mapTree, type NdArray } from '@pengi/core';
 import { type Arrays, createEngine, type Engine } from '@pengi/jit';
-import { keysFrom, MASKED, valueAndGrad } from '@pengi/nn';
+import { collectProbes, type Keys, keysFrom, MASKED, valueAndGrad } from '@pengi/nn';
 import type { Scalar } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -14,6 +14,7 @@ beforeAll(async () => {
   engine = await createEngine('jit', { threads: 1 });
 });
 
+type Floats = NdArray<'float32'>;
 const params = tinyParams(4);
 const input = (shape: readonly number[], seed = 1) => randomArray(createRng(seed), shape);
 
@@ -190,39 +191,40 @@ describe('dropout', () => {
     expect(first).not.toEqual((await hiddenWith())[0]);
   });
 
-  it.each(['drop', 'weights', 'resid', 'mlp'])(
-    'acts at each of its four places, here "%s"',
-    async (place) => {
-      // Whatever else is 0 hides the other places: only the residual path of one of them is left.
-      const silent = (path: string) => {
-        if (place === 'drop') return /c_proj/.test(path);
-        if (place === 'mlp') return /attn.c_proj/.test(path) || path === 'wpe.weight';
-        return /mlp.c_proj/.test(path) || path === 'wpe.weight';
-      };
-      const p = mapTree(params, (leaf: NdArray, path) =>
-        silent(path) ? floats(new Float32Array(leaf.data.length), leaf.shape) : leaf,
-      ) as typeof params;
-      const zeros = floats(new Float32Array(32), [1, 4, 8]);
-      const start = place === 'drop' ? input([1, 4, 8]) : zeros;
-      const results = await Promise.all(
-        [1, 2].map(async (seed) =>
-          numbers(
-            await run(
-              (q) =>
-                gpt2Hidden(
-                  q,
-                  tensor(start),
-                  { ...TINY, dropout: 0.5 },
-                  { keys: keysFrom(tf.tensor1d([seed], 'int32')) },
-                ).hidden,
-              p,
-            ),
-          ),
-        ),
-      );
-      expect(results[0]).not.toEqual(results[1]);
-    },
-  );
+  /** The state after the first block, trained and not, of a model with zeros where a pattern says so. */
+  const afterFirstBlock = async (zeros: RegExp, x: NdArray) => {
+    const p = mapTree<Floats, Floats, typeof params>(params, (leaf, path) =>
+      zeros.test(path) ? floats(new Float32Array(leaf.data.length), leaf.shape) : leaf,
+    );
+    const { trained, plain } = await run((q) => {
+      const state = (keys?: Keys) =>
+        collectProbes((probe) => gpt2Hidden(q, tensor(x), { ...TINY, dropout: 0.5 }, { keys, probe })).probes[
+          'h.0'
+        ]!;
+      return { trained: state(keysFrom(tf.tensor1d([1], 'int32'))), plain: state() };
+    }, p);
+    return { trained: numbers(trained), plain: numbers(plain) };
+  };
+  const blank = floats(new Float32Array(8 * 8), [1, 8, 8]);
+
+  it.each<[string, RegExp, NdArray]>([
+    ['embeddings', /c_proj/, input([1, 8, 8])],
+    ['what attention adds', /attn\.c_proj\.weight|mlp\.c_proj|wpe/, blank],
+    ['what the feed-forward layers add', /mlp\.c_proj\.weight|attn\.c_proj|wpe/, blank],
+  ])('drops half of %s and doubles the rest', async (_what, zeros, x) => {
+    const { trained, plain } = await afterFirstBlock(zeros, x);
+    const dropped = trained.filter((value, i) => value === 0 && plain[i] !== 0).length;
+    expect(dropped).toBeGreaterThan(16);
+    expect(dropped).toBeLessThan(48);
+    for (const [i, value] of trained.entries()) if (value !== 0) expect(value).toBeCloseTo(2 * plain[i]!, 5);
+  });
+
+  it('drops attention weights', async () => {
+    // Equal tokens attend to equal values, so without that only 0 and the double could come out.
+    const { trained, plain } = await afterFirstBlock(/mlp\.c_proj|wpe/, blank);
+    const others = trained.filter((value, i) => value !== 0 && Math.abs(value - 2 * plain[i]!) > 1e-3);
+    expect(others.length).toBeGreaterThan(16);
+  });
 });
 
 describe('gradients', () => {
@@ -241,9 +243,12 @@ describe('gradients', () => {
       const { data } = randomArray(createRng(9).fork(path), gradient.shape);
       const direction = data.map((d) => d / Math.hypot(...data));
       const along = async (t: number) => {
-        const moved = mapTree<NdArray, NdArray, typeof params>(params, (leaf, name) =>
+        const moved = mapTree<Floats, Floats, typeof params>(params, (leaf, name) =>
           name === path
-            ? floats(leaf.data.map((w, i) => w + t * direction[i]!) as Float32Array, leaf.shape)
+            ? floats(
+                leaf.data.map((w, i) => w + t * direction[i]!),
+                leaf.shape,
+              )
             : leaf,
         );
         return Number((await value.run(moved)).data[0]);

@@ -1,10 +1,11 @@
-import { floats, type NdArray } from '@pengi/core';
+import { floats, type NdArray, PengiError } from '@pengi/core';
 import type { HtsatParams } from './params.js';
 
 /**
  * Parameters whose bn0 has the mean and variance of these log-mels: with running statistics that are not trained, this is
  * what makes a model that starts from scratch see standardised input.
  * @param logMels [frames, mels] each, row-major, dB
+ * @throws PengiError E_DATA when there are none
  */
 export function withBatchNormStatistics(
   params: HtsatParams<NdArray>,
@@ -21,8 +22,9 @@ export function withBatchNormStatistics(
     }
     frames += logMel.length / mels;
   }
+  if (frames === 0) throw new PengiError('E_DATA', 'no log-mels to take the statistics of');
   const mean = sum.map((total) => total / frames);
-  const variance = squares.map((total, m) => total / frames - mean[m]! ** 2);
+  const variance = squares.map((total, m) => Math.max(0, total / frames - mean[m]! ** 2));
   return {
     ...params,
     bn0: { ...params.bn0, running_mean: floats([...mean]), running_var: floats([...variance]) },

@@ -15,6 +15,8 @@ export function gpt2ConfigOf(config: Json): Gpt2Config {
     layers: config.n_layer,
     heads: config.n_head,
     dropout: 0.1,
+    keptIds: null,
+    splitDigits: false,
   };
 }
 
@@ -91,8 +93,6 @@ export function smallPengiConfigOf(config: Json): PengiConfig {
     embedding: config.d_proj,
     projectionDropout: 0.5,
     gpt2: gpt2ConfigOf(config.gpt2),
-    keptIds: null,
-    splitDigits: false,
     audioMapper: transformer,
     promptMapper: config.use_text_encoder === false ? { kind: 'sequence', ...mapper } : transformer,
     textNorm: 'training',

@@ -23,10 +23,6 @@ export const pengiConfigSchema = z
     embedding: size,
     projectionDropout: z.number().min(0).max(1),
     gpt2: gpt2ConfigSchema,
-    /** A small model's vocabulary: these of GPT-2's ids, renumbered in their order. null: all of them. */
-    keptIds: z.array(z.int().min(0)).readonly().nullable(),
-    /** Whether each digit of a number is a token of its own. */
-    splitDigits: z.boolean(),
     audioMapper: mapperConfigSchema,
     promptMapper: mapperConfigSchema,
     /**
@@ -69,8 +65,6 @@ export const PENGI_BASE = {
   embedding: 1024,
   projectionDropout: 0.5,
   gpt2: GPT2_BASE,
-  keptIds: null,
-  splitDigits: false,
   audioMapper: MAPPER_RELEASED,
   promptMapper: MAPPER_RELEASED,
   textNorm: 'wrapper',

@@ -26,7 +26,8 @@ export {
   type Pengi,
   type Prefixes,
 } from './pengi.js';
-export { tokenizerOf } from './tokenizer.js';
+export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';
+export { pengiTokenizer } from './tokenizer.js';
 export {
   type AudioSample,
   clapTask,
@@ -36,4 +37,3 @@ export {
   pengiTask,
   type TaskOptions,
 } from './training.js';
-export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';

@@ -17,7 +17,7 @@ import { type ClassifyOptions, classify, type LabelScores } from './classify.js'
 import type { PengiConfig } from './config.js';
 import { audioPrefix, promptEmbedding, promptPrefix } from './model.js';
 import type { PengiParams } from './params.js';
-import { tokenizerOf } from './tokenizer.js';
+import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 
 export interface GenerateOptions {
   /** One for all recordings or one for each; default "generate audio caption". */
@@ -92,8 +92,8 @@ export function createPengi(
   { engine, frontend = createFrontend(config.frontend) }: { engine: Engine; frontend?: Frontend },
 ): Pengi {
   const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, config.gpt2, engine);
-  const tokenizer = tokenizerOf(config);
-  const stopToken = smallId(config, config.stopToken);
+  const tokenizer = pengiTokenizer(config.gpt2);
+  const stopToken = stopTokenOf(config);
   const audioEncoder = createAudioEncoder(params.audio_encoder, config, engine, frontend);
   const textEncoder = config.text
     ? createTextEncoder(params.caption_encoder!, config.text, engine)
@@ -205,10 +205,6 @@ export function createPengi(
     },
   };
   return pengi;
-}
-
-function smallId({ keptIds }: Pick<PengiConfig, 'keptIds'>, id: number): number {
-  return keptIds === null ? id : keptIds.indexOf(id);
 }
 
 interface PromptHalf {

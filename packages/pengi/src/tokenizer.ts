@@ -1,12 +1,12 @@
-import { createGpt2Tokenizer, createSubsetTokenizer, type Tokenizer } from '@pengi/gpt2';
+import { type Gpt2Config, type Tokenizer, tokenizerOf } from '@pengi/gpt2';
 import type { PengiConfig } from './config.js';
 
-/** The language model's tokenizer of a config. */
-export function tokenizerOf({
-  keptIds,
-  splitDigits,
-}: Pick<PengiConfig, 'keptIds' | 'splitDigits'>): Tokenizer {
-  // The released models' pad token '!' is cut out of texts before they are encoded.
-  const full = createGpt2Tokenizer({ padQuirk: true, splitDigits });
-  return keptIds === null ? full : createSubsetTokenizer(full, keptIds);
+/** The tokenizer of Pengi's language model: as GPT-2's, but '!' is cut out of texts, as it pads in the released models. */
+export function pengiTokenizer(config: Gpt2Config): Tokenizer {
+  return tokenizerOf(config, { padQuirk: true });
+}
+
+/** The id at which a text ends, in the vocabulary of the model. */
+export function stopTokenOf({ stopToken, gpt2 }: PengiConfig): number {
+  return gpt2.keptIds === null ? stopToken : gpt2.keptIds.indexOf(stopToken);
 }

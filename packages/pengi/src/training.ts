@@ -28,7 +28,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { PengiConfig } from './config.js';
 import { type PengiBatch, pengiLoss } from './model.js';
 import { FROZEN_IN_TRAINING, type PengiParams, pengiSpec } from './params.js';
-import { tokenizerOf } from './tokenizer.js';
+import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 
 /** Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one. */
 export type Draw<Sample> = (step: number) => Promise<readonly Sample[]> | readonly Sample[];
@@ -86,17 +86,17 @@ export interface DocumentBatch<Leaf = Tensor> {
  * @param length tokens of a document: longer ones are cut
  */
 export function languageTask(
-  config: Pick<PengiConfig, 'gpt2' | 'keptIds' | 'splitDigits'>,
+  config: Gpt2Config,
   params: Gpt2Params<NdArray>,
   draw: Draw<{ id: string; texts: readonly string[] }>,
-  { length = config.gpt2.positions }: { length?: number } = {},
+  { length = config.positions }: { length?: number } = {},
 ): TrainTask<Gpt2Params, DocumentBatch> {
-  const tokenizer = tokenizerOf(config);
+  const tokenizer = pengiTokenizer(config);
   return {
     name: 'language model',
     params: params as Arrays<Gpt2Params>,
     frozen: [],
-    loss: (p, batch, keys) => documentLoss(p, batch, config.gpt2, keys),
+    loss: (p, batch, keys) => documentLoss(p, batch, config, keys),
     async batch(step) {
       const samples = await draw(step);
       const documents = samples.map(({ texts }) => texts.flatMap((text) => ended(tokenizer, text)));
@@ -106,7 +106,7 @@ export function languageTask(
   };
 }
 
-function documentLoss(p: Gpt2Params, { ids, mask }: DocumentBatch, config: Gpt2Config, keys: Keys): Scalar {
+function documentLoss(p: Gpt2Params, { ids, mask }: DocumentBatch, config: Gpt2Config, keys: Keys | undefined): Scalar {
   const [B, T] = ids.shape as [number, number];
   const given = tf.slice(ids, [0, 0], [B, T - 1]);
   const targets = tf.slice(ids, [0, 1], [B, T - 1]);
@@ -122,7 +122,7 @@ export function pengiTask(
   draw: Draw<AudioSample & { prompt: string; target: string }>,
   { frozen = FROZEN_IN_TRAINING, specAugment = true }: TaskOptions = {},
 ): TrainTask<PengiParams, PengiBatch> {
-  const tokenizer = tokenizerOf(config);
+  const tokenizer = pengiTokenizer(config.gpt2);
   const promptOf = promptEncoder(config, tokenizer);
   const stop = stopTokens(config, tokenizer);
   return {
@@ -170,8 +170,8 @@ function promptEncoder(
 }
 
 /** What ends an answer: the end of text, and before it the lone blank at which the released models stop. */
-function stopTokens({ stopToken, keptIds }: PengiConfig, tokenizer: Tokenizer): number[] {
-  const stop = keptIds === null ? stopToken : keptIds.indexOf(stopToken);
+function stopTokens(config: PengiConfig, tokenizer: Tokenizer): number[] {
+  const stop = stopTokenOf(config);
   return stop === tokenizer.endOfText ? [stop] : [stop, tokenizer.endOfText];
 }
 

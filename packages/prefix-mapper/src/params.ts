@@ -21,7 +21,7 @@ import {
  * Parameters of a mapper under the names of the released checkpoints (there below `caption_decoder.*_project.`).
  * @throws PengiError E_CONFIG
  */
-export function mapperSpec(config: MapperConfig) {
+export function mapperSpec(config: MapperConfig): MapperSpec {
   validate(mapperConfigSchema, config);
   switch (config.kind) {
     case 'mlp':
@@ -33,7 +33,13 @@ export function mapperSpec(config: MapperConfig) {
   }
 }
 
-export type MapperParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof mapperSpec>, Leaf>;
+/** Written out, as an inferred union would drop the transformer's, which has all that the sequence's has. */
+type MapperSpec =
+  | ReturnType<typeof mlpSpec>
+  | ReturnType<typeof transformerSpec>
+  | ReturnType<typeof sequenceSpec>;
+
+export type MapperParams<Leaf = Tensor> = ParamsOf<MapperSpec, Leaf>;
 export type MlpParams = ParamsOf<ReturnType<typeof mlpSpec>>;
 export type TransformerParams = ParamsOf<ReturnType<typeof transformerSpec>>;
 export type SequenceParams = ParamsOf<ReturnType<typeof sequenceSpec>>;

@@ -12,3 +12,4 @@ export type {
   TrainTask,
 } from './task.js';
 export { train } from './train.js';
+export { validationLoss } from './validation.js';

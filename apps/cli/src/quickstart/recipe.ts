@@ -42,9 +42,9 @@ export interface Recipe {
 
 /** How the small model is trained; chosen by experiments on the notes (docs/quickstart.md). */
 export const RECIPE: Recipe = {
-  clap: { steps: 600, batch: 32, learningRate: 1e-3, warmupSteps: 50 },
+  clap: { steps: 1000, batch: 32, learningRate: 1e-3, warmupSteps: 50 },
   language: { steps: 600, batch: 32, learningRate: 3e-3, warmupSteps: 50 },
-  pengi: { steps: 700, batch: 32, learningRate: 1e-3, warmupSteps: 50 },
+  pengi: { steps: 1000, batch: 32, learningRate: 2e-3, warmupSteps: 50 },
   weightDecay: 0.05,
   clipNorm: 1,
   floor: 0.02,

@@ -63,7 +63,7 @@ export function trainLanguage(
   const { seed, recipe } = options;
   const draw = noteSampler(notes, seed, 'language', recipe.language.batch);
   const task = languageTask(
-    config,
+    config.gpt2,
     initParams(gpt2Spec(config.gpt2), seed),
     (step) => draw(step).map((note) => ({ id: note.id, texts: noteDocument(note, note.rng) })),
     { length: recipe.documentLength },
@@ -80,11 +80,6 @@ export function trainPengi(
   const { seed, recipe } = options;
   const draw = noteSampler(notes, seed, 'pengi', recipe.pengi.batch);
   const { caption_decoder }: PengiParams<NdArray> = initParams(pengiSpec(config), seed);
-  const scale = (options as any).scale ?? 1;
-  for (const mapper of [caption_decoder.audio_project, caption_decoder.text_project]) {
-    const w = (mapper as any).linear.weight.data as Float32Array;
-    for (let i = 0; i < w.length; i++) w[i]! *= scale;
-  }
   const task = pengiTask(
     config,
     {
@@ -95,7 +90,8 @@ export function trainPengi(
     (step) => draw(step).map((note) => ({ ...note, ...noteExample(note, note.rng) })),
     {
       specAugment: false,
-      ...((options as any).frozen ? { frozen: [...FROZEN_IN_TRAINING, ...(options as any).frozen] } : {}),
+      // The paper trains the audio tower on; with a few hundred recordings it only learns them by heart.
+      frozen: [...FROZEN_IN_TRAINING, 'audio_encoder.base'],
     },
   );
   return run(task, recipe.pengi, options);

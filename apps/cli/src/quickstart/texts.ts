@@ -21,6 +21,7 @@ export interface NoteExample {
 const article = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 
 export const WHICH_INSTRUMENT = questionPrompt('which instrument is playing?');
+export const WHICH_PITCH = questionPrompt('which pitch is it?');
 export const WHICH_REGISTER = questionPrompt('is the note low, middle or high?');
 
 /** The tasks of the quickstart, each with its share of the training examples. */
@@ -28,6 +29,7 @@ export const NOTE_TASKS: readonly { share: number; prompt: string; target: (note
   [
     { share: 3, prompt: PROMPTS.note, target: TARGETS.note },
     { share: 1, prompt: PROMPTS.caption, target: sentence },
+    { share: 2, prompt: WHICH_PITCH, target: ({ pitch }) => `pitch ${pitch}` },
     { share: 1, prompt: WHICH_INSTRUMENT, target: ({ instrument }) => instrument },
     { share: 1, prompt: WHICH_REGISTER, target: ({ pitch }) => register(pitch) },
   ];

@@ -20,7 +20,11 @@ export const trainConfigSchema = z.strictObject({
   model: z.enum(['small', 'paper']).default('small'),
   /** Folders of trained models to start from: a whole model to go on with, or its parts. */
   from: z
-    .strictObject({ model: z.string().optional(), clap: z.string().optional(), language: z.string().optional() })
+    .strictObject({
+      model: z.string().optional(),
+      clap: z.string().optional(),
+      language: z.string().optional(),
+    })
     .default({}),
   steps: count,
   batch: count.default(32),

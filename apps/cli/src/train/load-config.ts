@@ -23,7 +23,9 @@ export async function loadTrainConfig(path: string): Promise<TrainConfig> {
       validation: typeof data.validation === 'string' ? from(data.validation) : data.validation,
       cache: data.cache === null ? null : from(data.cache),
     },
-    from: Object.fromEntries(Object.entries(parts).map(([name, folder]) => [name, from(folder)])),
+    from: Object.fromEntries(
+      Object.entries(parts).flatMap(([name, folder]) => (folder === undefined ? [] : [[name, from(folder)]])),
+    ),
   };
 }
 

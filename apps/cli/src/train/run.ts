@@ -1,37 +1,131 @@
+/** `pengi train`: a config to a run folder with a model. */
 import { join } from 'node:path';
 import { saveModelFolder } from '@pengi/checkpoint';
-import { type ClapConfig, type ClapParams, clapConfigSchema, clapParams, clapSpec, CLAP_PAPER } from '@pengi/clap';
-import { flatten, type NdArray, PengiError, validate } from '@pengi/core';
-import { type Gpt2Params, gpt2Params, gpt2Spec } from '@pengi/gpt2';
-import { withBatchNormStatistics } from '@pengi/htsat';
-import type { Arrays, Engine } from '@pengi/jit';
-import { cosineWarmupDecay, initParams, type Keys, linearWarmupDecay } from '@pengi/nn';
-import { type TrainResult, type TrainTask, train } from '@pengi/train';
-import { openModelFolder } from '@pengi/checkpoint';
-import type { Scalar } from '@tensorflow/tfjs-core';
-import {
-  clapTask,
-  languageTask,
-  PENGI_PAPER,
-  type PengiConfig,
-  type PengiParams,
-  pengiConfigSchema,
-  pengiParams,
-  pengiSpec,
-  pengiTask,
-  smallConfigs,
-} from 'pengi';
+import type { NdArray, Tree } from '@pengi/core';
+import { createSampler } from '@pengi/datasets';
+import type { Engine } from '@pengi/jit';
+import { cosineWarmupDecay, linearWarmupDecay } from '@pengi/nn';
+import { type TrainTask, train, validationLoss } from '@pengi/train';
 import type { Context } from '../context.js';
 import type { TrainConfig } from './config.js';
-import { createBatches, type Loaded, readExamples, type TrainData } from './data.js';
+import { openClips, readExamples, sha256Of } from './data.js';
+import { clapStage, languageStage, pengiStage, type Stage, type StageInput } from './stages.js';
 
 export type TaskName = 'clap' | 'lm' | 'pengi';
 
 export interface RunOptions {
   task: TaskName;
   config: TrainConfig;
-  /** The run folder. */
+  /** The run folder; the finished model is in `model` below it. */
   out: string;
   resume: boolean;
   signal: AbortSignal;
+}
+
+export interface RunResult {
+  /** undefined when interrupted */
+  model: string | undefined;
+  steps: number;
+  loss: number | undefined;
+  validationLoss: number | undefined;
+  seconds: number;
+}
+
+/** @throws PengiError for what is wrong with the data, with the models to start from, or with the run folder */
+export async function runTraining(context: Context, options: RunOptions): Promise<RunResult> {
+  const { config, task } = options;
+  const data = await readExamples(config, context);
+  context.say(`${data.training.length} examples to train on, ${data.validation.length} to validate with`);
+  const open: { close(): Promise<void> }[] = [];
+  const input: StageInput = {
+    config,
+    data,
+    warn: context.warn,
+    async clips(frontend) {
+      const clips = await openClips(frontend, [...data.training, ...data.validation], config, context);
+      open.push(clips);
+      return clips.samples(data);
+    },
+  };
+  const engine = await context.engine();
+  const fitted = { engine, context, options, dataSha256: sha256Of(data.training) };
+  try {
+    if (task === 'clap') return await fit(await clapStage(input), fitted);
+    if (task === 'lm') return await fit(await languageStage(input), fitted);
+    return await fit(await pengiStage(input), fitted);
+  } finally {
+    await Promise.all(open.map((one) => one.close()));
+  }
+}
+
+interface FitOptions {
+  engine: Engine;
+  context: Context;
+  options: RunOptions;
+  /** Identifies what is trained on. */
+  dataSha256: string;
+}
+
+async function fit<S, Loaded, P, B>(
+  stage: Stage<S, Loaded, P, B>,
+  { engine, context, options, dataSha256 }: FitOptions,
+): Promise<RunResult> {
+  const { config, out, resume, signal, task: name } = options;
+  const { modelConfig, samples } = stage;
+  const { steps, learningRate, warmupSteps, weightDecay, clipNorm, seed } = config;
+  const batch = Math.min(config.batch, samples.training.length);
+  const sampler = createSampler({ epochs: samples.training.length }, seed);
+  const task = stage.task((step) =>
+    samples.load(sampler.batch(step, batch).map((i) => samples.training[i]!)),
+  );
+  const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
+  const result = await train<P, B>(await withValidation(task, stage, batch, engine), {
+    engine,
+    dir: out,
+    steps,
+    schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
+    optimizer: { weightDecay },
+    ...(clipNorm === null ? {} : { clipNorm }),
+    seed,
+    record: { task: name, model: modelConfig, batch, dataSha256 },
+    checkpointEvery: config.checkpointEvery,
+    evaluateEvery: config.evaluateEvery,
+    keep: config.keep,
+    resume: resume ? 'auto' : false,
+    signal,
+    progress: context.progress,
+    warn: context.warn,
+  });
+  const finished: Omit<RunResult, 'model'> = {
+    steps: result.step,
+    loss: result.losses.at(-1)?.loss,
+    validationLoss: result.evaluations.at(-1)?.values.validationLoss,
+    seconds: Math.round(result.seconds * 10) / 10,
+  };
+  if (result.interrupted) return { model: undefined, ...finished };
+  const model = join(out, 'model');
+  await saveModelFolder(model, {
+    config: modelConfig,
+    tensors: result.params as Tree<NdArray>,
+    card: {
+      title: `${task.name}, trained by pengi train`,
+      text: `${steps} steps on ${samples.training.length} examples.`,
+    },
+  });
+  return { model, ...finished };
+}
+
+/** The task with the loss over all validation samples as its evaluation. */
+async function withValidation<S, Loaded, P, B>(
+  task: TrainTask<P, B>,
+  { samples, task: taskOf }: Stage<S, Loaded, P, B>,
+  batch: number,
+  engine: Engine,
+): Promise<TrainTask<P, B>> {
+  const { validation, load } = samples;
+  if (validation.length === 0) return task;
+  const over = taskOf((step) => load(validation.slice(step * batch, (step + 1) * batch)));
+  const batches = [];
+  for (let step = 0; step * batch < validation.length; step++) batches.push(await over.batch(step));
+  return { ...task, evaluate: validationLoss(task, batches, engine) };
 }

@@ -14,6 +14,8 @@ export const TINY: Gpt2Config = {
   layers: 2,
   heads: 2,
   dropout: 0.3,
+  keptIds: null,
+  splitDigits: false,
 };
 
 /** Weights so large that distributions are far from uniform and depend on every token. */

@@ -42,7 +42,7 @@ export function smallTask({ bad = [], rate = 0.2 }: { bad?: readonly number[]; r
     name: 'small',
     params: initParams(spec, 1),
     frozen: ['scale'],
-    loss(p: Params, { x, y }: SmallBatch, keys: Keys) {
+    loss(p: Params, { x, y }: SmallBatch, keys: Keys | undefined) {
       const hidden = tf.tanh(layerNorm(p.norm, linear(p.input, x)));
       const predicted = tf.mul(linear(p.output, dropout(hidden, rate, fold(keys, 'hidden'))), p.scale);
       const error = tf.sub(predicted, y);

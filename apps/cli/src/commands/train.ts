@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { withInterrupt } from '@pengi/train';
+import { Argument, type Command } from 'commander';
+import { contextOf } from '../context.js';
+import type { SetStatus } from '../status.js';
+import { loadTrainConfig } from '../train/load-config.js';
+import { runTraining, type TaskName } from '../train/run.js';
+
+export function addTrain(program: Command, setStatus: SetStatus): void {
+  program
+    .command('train')
+    .description(
+      'train on a manifest of your own: contrastive CLAP, the language model alone, or Pengi on top of them',
+    )
+    .addArgument(new Argument('<what>', 'what to train').choices(['clap', 'lm', 'pengi']))
+    .requiredOption('--config <file>', 'JSON, or a TypeScript module with a default export')
+    .option('--out <folder>', 'run folder; the model is in "model" below it (default: runs/<what>)')
+    .option('--resume', 'go on from the newest checkpoint of the run folder')
+    .addHelpText(
+      'after',
+      `
+A manifest is a CSV or JSONL file with the columns audio, prompt and target. The smallest config:
+  { "data": { "manifest": "train.csv" }, "steps": 1000 }
+
+Examples:
+  pengi train clap  --config clap.json
+  pengi train lm    --config lm.json
+  pengi train pengi --config pengi.ts      # there: from: { clap: 'runs/clap/model', language: 'runs/lm/model' }
+  pengi train pengi --config pengi.ts --resume`,
+    )
+    .action(
+      async (task: TaskName, flags: { config: string; out?: string; resume?: boolean }, command: Command) => {
+        const context = contextOf(command);
+        const config = await loadTrainConfig(flags.config);
+        const { out = join('runs', task), resume = false } = flags;
+        const result = await withInterrupt((signal) =>
+          runTraining(context, { task, config, out, resume, signal }),
+        );
+        context.data(result);
+        if (result.model === undefined) {
+          context.warn(`stopped at step ${result.steps}; --resume goes on from there`);
+          return setStatus(130);
+        }
+        const { loss, validationLoss } = result;
+        context.say(
+          `loss ${loss?.toFixed(3)}${validationLoss === undefined ? '' : `, validation ${validationLoss.toFixed(3)}`}`,
+        );
+        context.say(`model  ${result.model}\ncurve  ${join(out, 'loss.svg')}`);
+      },
+    );
+}
