@@ -113,7 +113,7 @@ const NAMED_COLUMNS = new Set<string>(['id', 'split', ...REQUIRED_COLUMNS]);
 function badRow(path: string, { line, message }: RowProblem, bad: number, rows: number): PengiError {
   return new PengiError('E_DATA', `${message} (${bad} of ${rows} rows ${bad === 1 ? 'is' : 'are'} bad)`, {
     file: `${path}:${line}`,
-    hint: 'correct it, or leave bad rows out with skipBadRows (--skip-bad-rows)',
+    hint: 'correct it, or leave bad rows out with skipBadRows',
   });
 }
 

@@ -236,7 +236,7 @@ describe('gradients', () => {
       return tf.mean(tokenLosses(p, hidden, tf.slice(tensor(ids), [0, 1], [2, 3])));
     };
     const gradients = flatten<NdArray>(
-      (await run((p) => valueAndGrad(loss, p as never).grads)) as unknown as Record<string, NdArray>,
+      (await run((p) => valueAndGrad(loss, p).grads)) as unknown as Record<string, NdArray>,
     );
     const value = engine.compile((_none: object, p: Gpt2Params) => loss(p), {});
     for (const [path, gradient] of Object.entries(gradients)) {

@@ -99,7 +99,7 @@ describe('gradients', () => {
       return tf.addN(terms) as Scalar;
     };
     const backward = engine.compile((p: HtsatParams, logMel: Tensor) => {
-      const { grads } = valueAndGrad((q) => loss(q as HtsatParams, logMel), p as never);
+      const { grads } = valueAndGrad((q) => loss(q, logMel), p);
       return grads as unknown as HtsatParams;
     }, params);
     const gradients = flatten<NdArray>(await backward.run(x));

@@ -23,7 +23,7 @@ describe('presets', () => {
     ['MAPPER_RELEASED', MAPPER_RELEASED, 50_417_664],
     ['SEQUENCE_MAPPER_RELEASED', SEQUENCE_MAPPER_RELEASED, 18_929_664],
   ])('%s has the parameters of the released mapper', (_name, config, count) => {
-    const sizes = leaves<ParamSpec>(mapperSpec(config) as never).map(([, { shape }]) => sizeOf(shape));
+    const sizes = leaves<ParamSpec>(mapperSpec(config)).map(([, { shape }]) => sizeOf(shape));
     expect(sizes.reduce((a, b) => a + b)).toBe(count);
   });
 
@@ -52,7 +52,7 @@ describe('configs', () => {
 
 describe('parameters out of a file', () => {
   const params = tinyParams(TINY.transformer);
-  const tensors = flatten<NdArray>(params as never);
+  const tensors = flatten<NdArray>(params);
 
   it('may lie below a prefix', () => {
     const inside = Object.fromEntries(
@@ -90,7 +90,7 @@ describe('a model folder', () => {
   it.each(Object.values(TINY))('gives a mapper of kind $kind that works', async (config: MapperConfig) => {
     const params = tinyParams(config);
     const path = join(dir, config.kind);
-    await saveModelFolder(path, { config, tensors: params as never });
+    await saveModelFolder(path, { config, tensors: params });
     const mapper = await loadMapper(path, { engine });
     const x = randomArray(createRng(1), config.kind === 'sequence' ? [1, 2, 8] : [1, 5]);
     expect(mapper.config).toEqual(config);

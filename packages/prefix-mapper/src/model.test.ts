@@ -84,12 +84,12 @@ describe.each(Object.values(TINY))('a mapper of kind $kind', (config: MapperConf
     };
     const backward = engine.compile(
       (p: MapperParams, y: Tensor) =>
-        valueAndGrad((q) => loss(q as MapperParams, y), p as never).grads as unknown as MapperParams,
+        valueAndGrad((q) => loss(q as MapperParams, y), p).grads as unknown as MapperParams,
       params,
     );
-    const gradients = flatten<NdArray>((await backward.run(x)) as never);
+    const gradients = flatten<NdArray>(await backward.run(x));
     const value = engine.compile((_none: object, p: MapperParams, y: Tensor) => loss(p, y), {});
-    expect(Object.keys(gradients)).toEqual(Object.keys(flatten<NdArray>(params as never)));
+    expect(Object.keys(gradients)).toEqual(Object.keys(flatten<NdArray>(params)));
     for (const [path, gradient] of Object.entries(gradients)) {
       const { data } = randomArray(createRng(9).fork(path), gradient.shape);
       const direction = data.map((d) => d / Math.hypot(...data));
@@ -163,7 +163,7 @@ type Floats = NdArray<'float32'>;
 
 /** Every ReLU is well above or well below 0, where it is differentiable. */
 function awayFromKinks(params: TinyParams): TinyParams {
-  return mapTree<Floats, Floats, TinyParams>(params as never, (leaf, name) =>
+  return mapTree<Floats, Floats, TinyParams>(params, (leaf, name) =>
     name.endsWith('fc1.bias')
       ? floats(
           leaf.data.map((_, i) => (i % 2 ? 6 : -6)),
@@ -174,7 +174,7 @@ function awayFromKinks(params: TinyParams): TinyParams {
 }
 
 function moved(params: TinyParams, path: string, direction: Float32Array, t: number): TinyParams {
-  return mapTree<Floats, Floats, TinyParams>(params as never, (leaf, name) => {
+  return mapTree<Floats, Floats, TinyParams>(params, (leaf, name) => {
     if (name !== path) return leaf;
     const data = leaf.data.map((w, i) => w + t * direction[i]!);
     return floats(data, leaf.shape);
