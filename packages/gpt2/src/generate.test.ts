@@ -170,28 +170,30 @@ describe('sampling', () => {
     expect(new Set(texts!.map(({ ids }) => ids.join())).size).toBe(3);
   });
 
-  it('sorts texts by their mean log-probability, which is that of the model without top k and top p', async () => {
-    const { gpt2 } = models[0]!;
+  it('ends each text at the stop token and sorts texts by the mean log-probability that scoring finds', async () => {
+    const { gpt2, next } = models[0]!;
     const prefix = prefixOf(5);
+    const stopToken = await mostLikely(next, prefix);
     const [texts] = await gpt2.generate([prefix], {
       strategy: 'sample',
-      beams: 6,
+      beams: 12,
       maxTokens: 7,
-      stopToken: 2,
-      topK: 5,
-      topP: 0.9,
+      stopToken,
+      temperature: 1,
+      topK: 8,
+      topP: 0.95,
       seed: 3,
     });
     const scored = await gpt2.score(
       prefix,
       texts!.map(({ ids }) => ids),
     );
-    for (const [i, text] of texts!.entries()) {
-      expect(text.score).toBeCloseTo(mean(scored[i]!), 5);
-      expect(text.stopped).toBe(text.ids.at(-1) === 2);
-      expect(text.ids.slice(0, -1)).not.toContain(2);
-      expect(text.ids.length === 7 || text.stopped).toBe(true);
+    for (const [i, { ids, score, stopped }] of texts!.entries()) {
+      expect(score).toBeCloseTo(mean(scored[i]!), 5);
+      expect(ids.indexOf(stopToken)).toBe(stopped ? ids.length - 1 : -1);
+      expect(ids.length === 7 || stopped).toBe(true);
     }
+    expect(new Set(texts!.map(({ ids }) => ids.length)).size).toBeGreaterThan(1);
     const scores = texts!.map(({ score }) => score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
   });

@@ -37,6 +37,14 @@ function expectNear(found: readonly number[], expected: readonly number[], digit
   for (const [i, value] of expected.entries()) expect(found[i], `[${i}]`).toBeCloseTo(value, digits);
 }
 
+describe('the transformer', () => {
+  it('is what the formulas say, in float64', async () => {
+    const x = input([1, 5, 8]);
+    const { hidden } = await run((p) => ({ hidden: gpt2Hidden(p, tensor(x), TINY).hidden }));
+    expectNear(numbers(hidden), plainHidden(x).flat());
+  });
+});
+
 describe('what a position sees', () => {
   it('is itself and what is before it', async () => {
     const x = input([1, 6, 8]);
@@ -278,3 +286,50 @@ describe('inputs of another shape', () => {
     });
   });
 });
+
+/** One sequence [1, T, C] through the model, with loops over plain numbers. */
+function plainHidden(x: NdArray): number[][] {
+  const [C, H] = [TINY.width, TINY.heads];
+  const D = C / H;
+  type Layer = { weight: Floats; bias: Floats };
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const norm =
+    ({ weight, bias }: Layer) =>
+    (v: readonly number[]) => {
+      const mean = sum(v) / C;
+      const deviation = Math.sqrt(sum(v.map((a) => (a - mean) ** 2)) / C + 1e-5);
+      return v.map((a, c) => ((a - mean) / deviation) * weight.data[c]! + bias.data[c]!);
+    };
+  const linear =
+    ({ weight, bias }: Layer) =>
+    (v: readonly number[]) =>
+      Array.from(bias.data, (b, o) => b + sum(v.map((a, i) => a * weight.data[i * bias.data.length + o]!)));
+  const gelu = (a: number) => 0.5 * a * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (a + 0.044715 * a ** 3)));
+  const add = (a: readonly number[][], b: readonly number[][]) =>
+    a.map((row, t) => row.map((value, c) => value + b[t]![c]!));
+
+  const positionsOf = (t: number) => Array.from(params.wpe.weight.data.slice(t * C, (t + 1) * C));
+  let y = Array.from({ length: x.shape[1]! }, (_, t) =>
+    positionsOf(t).map((value, c) => value + Number(x.data[t * C + c])),
+  );
+  for (const { ln_1, attn, ln_2, mlp } of params.h) {
+    const qkv = y.map(norm(ln_1)).map(linear(attn.c_attn)); // [T, q | k | v] with heads inside of each
+    const attended = qkv.map((row, t) =>
+      Array.from({ length: C }, (_, c) => {
+        const head = Math.floor(c / D) * D;
+        const seen = qkv.slice(0, t + 1);
+        const dot = (other: readonly number[]) =>
+          sum(Array.from({ length: D }, (_, d) => row[head + d]! * other[C + head + d]!));
+        const weights = seen.map((other) => Math.exp(dot(other) / Math.sqrt(D)));
+        return sum(seen.map((other, i) => weights[i]! * other[2 * C + c]!)) / sum(weights);
+      }),
+    );
+    y = add(y, attended.map(linear(attn.c_proj)));
+    const wide = y.map(norm(ln_2)).map(linear(mlp.c_fc));
+    y = add(
+      y,
+      wide.map((row) => linear(mlp.c_proj)(row.map(gelu))),
+    );
+  }
+  return y.map(norm(params.ln_f));
+}

@@ -247,9 +247,11 @@ function relativePositions(window: number): tf.Tensor1D {
 /** What the reference adds to scores between tokens that were not neighbours before the shift. */
 const SHIFT_MASKED = -100;
 
-/** [windows, 1, N, N]: 0 within a region, -100 between regions, after rolling by -shift. */
+/**
+ * [windows, 1, N, N], after rolling by -shift: 0 between tokens that were neighbours, -100 between those of which one has
+ * come around from the other side, along rows or columns.
+ */
 function shiftMask(side: number, window: number, shift: number): Tensor {
-  const region = (i: number) => (i < side - window ? 0 : i < side - shift ? 1 : 2);
   const perSide = side / window;
   const tokens = window * window;
   const mask = new Float32Array(perSide * perSide * tokens * tokens);
@@ -257,10 +259,11 @@ function shiftMask(side: number, window: number, shift: number): Tensor {
   for (let w = 0; w < perSide * perSide; w++) {
     const top = Math.floor(w / perSide) * window;
     const left = (w % perSide) * window;
-    const regions = Array.from(
-      { length: tokens },
-      (_, t) => region(top + Math.floor(t / window)) * 3 + region(left + (t % window)),
-    );
+    const regions = Array.from({ length: tokens }, (_, t) => {
+      const rowCameAround = top + Math.floor(t / window) >= side - shift;
+      const columnCameAround = left + (t % window) >= side - shift;
+      return Number(rowCameAround) * 2 + Number(columnCameAround);
+    });
     for (const a of regions) for (const b of regions) mask[at++] = a === b ? 0 : SHIFT_MASKED;
   }
   return tf.tensor(mask, [perSide * perSide, 1, tokens, tokens]);

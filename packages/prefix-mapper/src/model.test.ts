@@ -137,18 +137,65 @@ describe('the transformer', () => {
     expectNear(numbers(found), numbers(await map(TINY.sequence, sequence, rest)));
   });
 
-  it('lets the learnt constants see the input and the input see them', async () => {
+  it('is what the formulas say, in float64', async () => {
     const config = TINY.sequence;
-    const run = (p: MapperParams, y: Tensor) => collectProbes((probe) => mapPrefix(p, y, config, probe));
-    const x = inputs(config, 1);
     const params = tinyParams(config);
-    const { probes } = await engine.compile(run, params).run(x);
-    expect(Object.keys(probes)).toEqual(['layer0', 'layer1']);
-    expect(probes.layer0!.shape).toEqual([1, 2 + 3, 8]);
-    const direction = new Float32Array(24).fill(0.5);
-    const other = await engine.compile(run, moved(params, 'prefix_const', direction, 1)).run(x);
-    const first = (y: NdArray) => numbers(y).slice(0, 8); // an input's place after a layer
-    expect(first(other.probes.layer0!)).not.toEqual(first(probes.layer0!));
+    if (!('transformer' in params)) expect.fail('no transformer');
+    const x = inputs(config, 1);
+    const { width: C, heads: H } = config;
+    const D = C / H;
+    type Layer = { weight: Floats; bias?: Floats };
+    const norm =
+      ({ weight, bias }: Layer) =>
+      (v: readonly number[]) => {
+        const mean = sum(v) / C;
+        const deviation = Math.sqrt(sum(v.map((a) => (a - mean) ** 2)) / C + 1e-5);
+        return v.map((a, c) => ((a - mean) / deviation) * weight.data[c]! + bias!.data[c]!);
+      };
+    const linear =
+      ({ weight, bias }: Layer) =>
+      (v: readonly number[]) =>
+        Array.from({ length: weight.shape[0]! }, (_, o) =>
+          sum([bias?.data[o] ?? 0, ...v.map((a, i) => a * weight.data[o * v.length + i]!)]),
+        );
+    const rows = (array: NdArray) =>
+      Array.from({ length: array.data.length / C }, (_, t) => numbers(array).slice(t * C, (t + 1) * C));
+    const add = (a: number[][], b: number[][]) => a.map((row, t) => row.map((value, c) => value + b[t]![c]!));
+
+    let y = [...rows(x), ...rows(params.prefix_const)];
+    for (const { norm1, attn, norm2, mlp } of params.transformer.layers) {
+      const normed = y.map(norm(norm1));
+      const [queries, keysValues] = [
+        normed.map(linear(attn.to_queries)),
+        normed.map(linear(attn.to_keys_values)),
+      ];
+      const attended = queries.map((query) =>
+        Array.from({ length: C }, (_, c) => {
+          const head = Math.floor(c / D) * D;
+          const dot = (other: readonly number[]) =>
+            sum(Array.from({ length: D }, (_, d) => query[head + d]! * other[head + d]!));
+          const weights = keysValues.map((other) => Math.exp(dot(other) / Math.sqrt(D)));
+          return sum(keysValues.map((other, i) => weights[i]! * other[C + c]!)) / sum(weights);
+        }),
+      );
+      y = add(y, attended.map(linear(attn.project)));
+      const hidden = y.map(norm(norm2)).map(linear(mlp.fc1));
+      y = add(
+        y,
+        hidden.map((row) => linear(mlp.fc2)(row.map((a) => Math.max(0, a)))),
+      );
+    }
+    expectNear(numbers(await map(config, x)), y.slice(config.inputLength).flat());
+  });
+
+  it('names what each layer gives', async () => {
+    const run = (p: MapperParams, y: Tensor) =>
+      collectProbes((probe) => mapPrefix(p, y, TINY.sequence, probe));
+    const { probes } = await engine.compile(run, tinyParams(TINY.sequence)).run(inputs(TINY.sequence));
+    expect(Object.entries(probes).map(([name, { shape }]) => [name, shape])).toEqual([
+      ['layer0', [2, 2 + 3, 8]],
+      ['layer1', [2, 2 + 3, 8]],
+    ]);
   });
 
   it('does not know the order of its inputs but for their values', async () => {
