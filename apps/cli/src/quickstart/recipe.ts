@@ -48,7 +48,7 @@ export const RECIPE: Recipe = {
   weightDecay: 0.05,
   clipNorm: 1,
   floor: 0.02,
-  documentLength: 64,
+  documentLength: 32,
 };
 
 /** The configs of a small model that knows the words it needs, for these instruments. */

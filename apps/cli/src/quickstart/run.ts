@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { renderReport, summaryRow, summaryTable, topLabels } from '@pengi/bench';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { loadClap } from '@pengi/clap';
-
 import { writeFileAtomic } from '@pengi/core/node';
 import { confusionMatrix } from '@pengi/metrics';
 import { lossCurve, type TrainResult } from '@pengi/train';
@@ -84,10 +83,9 @@ export async function quickstart(
   if (clap.interrupted) return undefined;
   stages.push(clap);
   const clapFolder = join(out, 'clap');
-  const parameters = clap.params as never;
   await saveModelFolder(clapFolder, {
     config: configs.clap,
-    tensors: parameters,
+    tensors: clap.params,
     card: card('CLAP', instruments),
   });
 
@@ -97,14 +95,14 @@ export async function quickstart(
   stages.push(language);
 
   context.say('4/5  Pengi: audio and prompts become a prefix of the language model');
-  const parts = { clap: clap.params as never, language: language.params as never };
+  const parts = { clap: clap.params, language: language.params };
   const trained = await trainPengi(training, configs.pengi, parts, stage('pengi'));
   if (trained.interrupted) return undefined;
   stages.push(trained);
   const model = join(out, 'model');
   const saved = await saveModelFolder(model, {
     config: configs.pengi,
-    tensors: trained.params as never,
+    tensors: trained.params,
     card: card('Pengi', instruments),
   });
 

@@ -163,7 +163,7 @@ async function checkTexts(
     const prefix = extra ? joined([prefixes[0]!, extra]) : prefixes[0]!;
 
     const start = await pengi.gpt2.decoder.start([prefix], { rows: 1, maxTokens: 1 });
-    const logProbs = 'logProbs' in start.first ? start.first.logProbs[0]![0]! : new Float32Array();
+    const logProbs = start.first.logProbs[0]![0]!;
     const topIds = Array.from(golden.tensor(`${name}/${variant}/top20_ids`).data, Number);
     const topValues = golden.tensor(`${name}/${variant}/top20_values`).data as Float32Array;
     // Logits are compared as distances from the largest: what is kept are log-probabilities.
