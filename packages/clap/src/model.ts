@@ -178,6 +178,9 @@ export function clapLoss(
     projectionDropout,
     keys: fold(keys, 'audio'),
   });
-  const text = encodeText(p.caption_encoder, batch.ids, config.text, { projectionDropout, keys: fold(keys, 'text') });
+  const text = encodeText(p.caption_encoder, batch.ids, config.text, {
+    projectionDropout,
+    keys: fold(keys, 'text'),
+  });
   return contrastiveLoss(p.logit_scale, audio, text, batch.groups);
 }

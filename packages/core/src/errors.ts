@@ -30,7 +30,7 @@ export const ERROR_CODES = {
   E_SHAPE: { exit: 70, meaning: 'an array has another shape or dtype than wanted' },
   E_ENGINE: { exit: 70, meaning: 'an engine cannot be loaded or failed' },
   E_WORKER: { exit: 70, meaning: 'a worker thread ended before its work was done' },
-  E_NONFINITE: { exit: 70, meaning: 'training gives values that are no numbers' },
+  E_NONFINITE: { exit: 70, meaning: 'a computation gives values that are no numbers' },
   E_INTERRUPTED: { exit: 130, meaning: 'stopped by the user' },
 } as const;
 

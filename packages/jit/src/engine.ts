@@ -10,14 +10,19 @@ type ArrayArguments<Inputs extends unknown[]> = { [K in keyof Inputs]: Arrays<In
 
 /** A compiled function. Each new combination of input shapes is compiled at its first call, then remembered. */
 export interface Program<Inputs extends unknown[], Output> {
-  /** @throws PengiError E_SHAPE when the arguments are not trees of arrays */
+  /**
+   * May be called again before it is done.
+   * @throws PengiError E_SHAPE for arguments other than trees of arrays, E_KERNEL and E_TRACE for what the engine cannot
+   *   run, E_ENGINE when it fails, E_USAGE after `dispose`, E_IO when the weights' files have changed
+   */
   run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
-  /** Frees graphs and weights. The program cannot be used afterwards. */
+  /** Waits for calls under way, then frees graphs and weights. The program cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
 /** A compiled function with state that stays with the engine from call to call: a training step. */
 export interface StepProgram<State, Inputs extends unknown[], Output> {
+  /** Calls run one after the other, each from the state that the one before left; one that fails leaves it as it was. */
   run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
   /** The state after the last call. The arrays are not written to by later calls. */
   state(): Promise<Arrays<State>>;
@@ -32,6 +37,11 @@ export interface CompileOptions {
    * false suits what runs once or twice.
    */
   prepack?: boolean;
+  /**
+   * How many graphs (one per combination of input shapes) are remembered: the most recently used ones. Each may hold the
+   * weights anew. Default 8.
+   */
+  keep?: number;
 }
 
 /**
@@ -43,8 +53,8 @@ export interface Engine {
   /** What computes: library, version, device, threads. */
   readonly description: string;
   /**
-   * Compiles `fn(weights, ...inputs)`. The weights are held once and are not passed at each call; arrays that are
-   * backed by a file are mapped where the engine can.
+   * Compiles `fn(weights, ...inputs)`. The weights are not passed at each call; arrays that are backed by a file are
+   * mapped where the engine can. `fn` must depend on its arguments only: what else it reads is read when it is compiled.
    */
   compile<Weights, Inputs extends unknown[], Output>(
     fn: (weights: Weights, ...inputs: Inputs) => Output,

@@ -101,7 +101,7 @@ export function createPengi(
   const prompts = createPrompts(params, config, engine, tokenizer, textEncoder);
   const audioProgram = engine.compile(
     (p: PengiParams, embedding: Tensor) => audioPrefix(p, embedding, config),
-    params as never,
+    params,
     { name: 'pengi.audio-prefix', prepack: false },
   );
 
@@ -222,7 +222,7 @@ function createPrompts(
 ) {
   const program = engine.compile(
     (p: PengiParams, ids: Tensor) => promptPrefix(p, promptEmbedding(p, ids, config), config),
-    params as never,
+    params,
     { name: 'pengi.prompt-prefix', prepack: false },
   );
   const known = new Map<string, Promise<PromptHalf>>();

@@ -106,7 +106,12 @@ export function languageTask(
   };
 }
 
-function documentLoss(p: Gpt2Params, { ids, mask }: DocumentBatch, config: Gpt2Config, keys: Keys | undefined): Scalar {
+function documentLoss(
+  p: Gpt2Params,
+  { ids, mask }: DocumentBatch,
+  config: Gpt2Config,
+  keys: Keys | undefined,
+): Scalar {
   const [B, T] = ids.shape as [number, number];
   const given = tf.slice(ids, [0, 0], [B, T - 1]);
   const targets = tf.slice(ids, [0, 1], [B, T - 1]);

@@ -18,7 +18,11 @@ export interface TrainTask<P, B> {
    * The scalar to minimise, and scalars to log beside it.
    * @param keys for dropout and the like, one seed per sample; undefined where a validation loss is computed
    */
-  loss: (params: P, batch: B, keys: Keys | undefined) => Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
+  loss: (
+    params: P,
+    batch: B,
+    keys: Keys | undefined,
+  ) => Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
   /**
    * The batch of a step; steps count from 0. It must depend on the step alone: that is what makes a resumed run equal to
    * an unbroken one. The next batch is asked for while the current one is in use.

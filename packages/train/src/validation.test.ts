@@ -16,6 +16,9 @@ describe('validationLoss', () => {
     // A batch that stands for two samples counts half as much as one that stands for four.
     expect(await lossOf([{ ...one, ids: one.ids.slice(0, 2) }, other])).toBeCloseTo((2 * a + 4 * b) / 6, 6);
     const undropped = smallTask({ rate: 0 });
-    expect((await validationLoss(undropped, [one], engine)(undropped.params)).validationLoss).toBeCloseTo(a, 6);
+    expect((await validationLoss(undropped, [one], engine)(undropped.params)).validationLoss).toBeCloseTo(
+      a,
+      6,
+    );
   });
 });

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderReport, summaryRow, summaryTable, topLabels } from '@pengi/bench';
+import { type Provenance, renderReport, summaryRow, summaryTable, topLabels } from '@pengi/bench';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { loadClap } from '@pengi/clap';
 import { writeFileAtomic } from '@pengi/core/node';
@@ -197,7 +197,7 @@ async function writeReport(
     examples: NoteData['heldOut'];
     captions: Answer[];
     stages: TrainResult<unknown>[];
-    provenance: object;
+    provenance: Provenance;
   },
 ): Promise<void> {
   const { data, records, examples, captions, stages, provenance } = content;
@@ -239,7 +239,7 @@ async function writeReport(
       const title = ['CLAP', 'Language model', 'Pengi'][i]!;
       return { title, svg: lossCurve(losses, { title }) };
     }),
-    provenance: provenance as never,
+    provenance,
   });
   await writeFileAtomic(path, html);
 }

@@ -1,9 +1,16 @@
 import { DTYPE_ARRAYS, type DType, type FileRegion, type NdArray, sizeOf } from '@pengi/core';
 
-/** Element types inside a graph: those of arrays, and the ones that some ONNX operators insist on. */
-export type ValueType = DType | 'int64' | 'uint32';
+const ELEMENT_ARRAYS = {
+  ...DTYPE_ARRAYS,
+  int64: BigInt64Array,
+  uint32: Uint32Array,
+  float64: Float64Array,
+} as const;
 
-type Elements = Float32Array | Int32Array | Uint8Array | BigInt64Array | Uint32Array;
+/** Element types inside a graph: those of arrays, and the ones that some operators need within. */
+export type ValueType = keyof typeof ELEMENT_ARRAYS;
+
+type Elements = InstanceType<(typeof ELEMENT_ARRAYS)[ValueType]>;
 
 /** Data known while recording. `data` may be read from a file when it is asked for. */
 export interface Constant {
@@ -79,13 +86,34 @@ export class Graph {
     attributes: Attributes = {},
     domain = '',
   ): Value[] {
+    // What has no elements needs no computing, and some operators of ONNX Runtime crash on it.
+    if (outputs.every(({ shape }) => sizeOf(shape) === 0))
+      return outputs.map(({ shape, dtype }) => this.literal(new ELEMENT_ARRAYS[dtype](), shape, dtype));
+    return this.node(type, inputs, outputs, attributes, domain);
+  }
+
+  /** `value` under another name. */
+  copy(value: Value): Value {
+    return this.node('Identity', [value], [value], {}, '')[0]!;
+  }
+
+  private node(
+    type: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly Signature[],
+    attributes: Attributes,
+    domain: string,
+  ): Value[] {
     const names = inputs.map((input) => (input ? this.expand(input).name : ''));
     const values = outputs.map(({ shape, dtype }) => ({ name: this.name(type), shape, dtype }));
     this.nodes.push({ type, domain, inputs: names, outputs: values.map((v) => v.name), attributes });
     return values;
   }
 
-  /** A constant made while recording: masks, index tables. Uniform ones become the broadcast of a scalar. */
+  /**
+   * A constant made while recording: masks, index tables. Uniform ones become the broadcast of a scalar. The data is
+   * copied, as its owner may write to it once the function is over.
+   */
   literal(data: Elements, shape: readonly number[], dtype: ValueType): Value {
     if (data.length > 1 && isUniform(data))
       return this.broadcast(this.literal(data.slice(0, 1), [], dtype), shape);
@@ -95,14 +123,15 @@ export class Graph {
     const candidates = this.byContent.get(key) ?? [];
     const known = candidates.find(same);
     if (known) return known;
-    const value = this.addConstant({ data }, shape, dtype);
+    const value = this.addConstant({ data: data.slice() }, shape, dtype);
     this.byContent.set(key, [...candidates, value]);
     return value;
   }
 
   /** A weight. It is referred to, not copied, and kept once however often it occurs (tied weights). */
   weight(array: NdArray): Value {
-    const source = array.region ? `${array.region.path}@${array.region.offset}:${array.shape}` : array.data;
+    const { region, dtype } = array;
+    const source = region ? `${dtype} ${region.path}@${region.offset}:${array.shape}` : array.data;
     const known = this.bySource.get(source);
     if (known && String(known.shape) === String(array.shape)) return known;
     const constant: Constant = array.region
@@ -178,7 +207,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 
 function isUniform(data: Elements): boolean {
   const first = data[0];
-  for (let i = 1; i < data.length; i++) if (data[i] !== first) return false;
+  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], first)) return false; // -0 is not 0
   return true;
 }
 

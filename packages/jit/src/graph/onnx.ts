@@ -9,8 +9,15 @@ import { type Attributes, bytesOf, type Node, type Value, type ValueType } from 
 const IR_VERSION = 10;
 const OPSET = 21;
 
-/** onnx.TensorProto.DataType */
-const DATA_TYPE: Record<ValueType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 };
+/** onnx.TensorProto.DataType, also what a Cast takes. */
+export const DATA_TYPE: Record<ValueType, number> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+};
 
 /** Constants smaller than this stay inside the model file. */
 const INLINE_BYTES = 1024;

@@ -16,6 +16,7 @@ import type { DataId, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { KERNELS } from '../kernels/index.js';
 import { Graph, type Node, sameShape, type Value } from './graph.js';
+import { readable, withDeepStacks } from './readable.js';
 
 /** An array that will be given later: only its shape and type are known. */
 export interface Placeholder {
@@ -71,7 +72,7 @@ function outputsOf(graph: Graph, backend: TraceBackend, result: unknown): { path
   const taken = new Set([...graph.inputs.map((v) => v.name), ...graph.constants.keys()]);
   return leaves(result as Tree<Tensor>).map(([path, tensor]) => {
     const full = graph.expand(backend.recorded(tensor));
-    const value = taken.has(full.name) ? graph.op('Identity', [full], full) : full;
+    const value = taken.has(full.name) ? graph.copy(full) : full;
     taken.add(value.name);
     return { path, value };
   });
@@ -112,11 +113,13 @@ function recording<T>(graph: Graph, record: () => T): T {
   current = graph;
   void engine.setBackend(BACKEND); // takes effect at once: the backend exists
   engine.startScope('trace');
+  const allowVariables = refuseVariables();
   try {
-    return record();
+    return withDeepStacks(record);
   } catch (error) {
-    throw readable(error);
+    throw readable(error, 'cannot be compiled');
   } finally {
+    allowVariables();
     engine.endScope();
     backend.clear();
     current = undefined;
@@ -124,6 +127,22 @@ function recording<T>(graph: Graph, record: () => T): T {
     // Without a former backend the next op would still be recorded, so the name is taken away again.
     else Object.assign(engine, { backendName: undefined, backendInstance: null });
   }
+}
+
+/** A variable that is assigned while recording would hold a tensor without a value ever after. Returns the way back. */
+function refuseVariables(): () => void {
+  const engine = tf.engine();
+  const { prototype } = tf.Variable;
+  const { assign } = prototype;
+  const { makeVariable } = engine;
+  const refuse = () => {
+    throw new PengiError('E_TRACE', 'a compiled function makes or assigns a variable', {
+      hint: 'pass values in and return new ones; for training, compileStep and adamUpdate of @pengi/nn',
+    });
+  };
+  prototype.assign = refuse;
+  engine.makeVariable = refuse;
+  return () => Object.assign(prototype, { assign }) && Object.assign(engine, { makeVariable });
 }
 
 function traceBackend(): TraceBackend {
@@ -160,6 +179,10 @@ class TraceBackend extends tf.KernelBackend {
     const source = tf.engine().state.tensorInfo.get(dataId);
     if (!source)
       throw new PengiError('E_TRACE', 'a tensor that has been disposed is used in a compiled function');
+    if (source.backend === this)
+      throw new PengiError('E_TRACE', 'a tensor of one compiled function is used in another one', {
+        hint: 'return it from the one and pass it to the other',
+      });
     const value = current!.literal(source.backend.readSync(dataId) as Float32Array, shape, dtype as DType);
     this.captured.set(dataId, value);
     return value;
@@ -182,7 +205,7 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): DataId {
-    if (!current) throw new PengiError('E_TRACE', 'a tensor of a compiled function is used outside of it');
+    if (!current) throw outside();
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool')
       throw new PengiError('E_KERNEL', `tensors of dtype ${dtype} cannot be recorded`);
     const ArrayType = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
@@ -192,6 +215,7 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   override readSync(dataId: DataId): tf.BackendValues {
+    if (!current) throw outside();
     const value = this.values.get(dataId)?.value;
     const { constant } = value?.broadcastOf ?? value ?? {};
     if (!value || !constant)
@@ -255,26 +279,8 @@ class TraceBackend extends tf.KernelBackend {
   }
 }
 
-/** TensorFlow.js' own words for what is missing, in ours, with the line that asked for it. */
-function readable(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const kernel =
-    /Kernel '(\w+)' not registered/.exec(error.message) ??
-    /gradient function not found for (\w+)/.exec(error.message);
-  if (!kernel) return error;
-  const what = error.message.includes('gradient') ? 'the gradient of ' : '';
-  return new PengiError('E_KERNEL', `${what}"${kernel[1]}" cannot be compiled; used ${userOf(error)}`, {
-    hint: 'write the function with other operations, or run it with the "cpu" engine',
-    cause: error,
+function outside(): PengiError {
+  return new PengiError('E_TRACE', 'a tensor of a compiled function is used outside of it', {
+    hint: 'return it from the function: `run` then gives its value',
   });
-}
-
-/** The first line of the stack that is neither TensorFlow.js nor an engine or layer. */
-function userOf(error: Error): string {
-  const lines = (error.stack ?? '').split('\n').slice(1);
-  const outside = lines.find(
-    (line) =>
-      /\(|at /.test(line) && !/tfjs-core|tf-core|node:|\/(jit|nn)\/(dist|src)\/(?!.*\.test\.)/.test(line),
-  );
-  return outside?.trim() ?? 'in the compiled function';
 }

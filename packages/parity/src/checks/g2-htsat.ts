@@ -193,8 +193,8 @@ async function checkGradients(
         const { latent, clipwise } = htsat(q, x, config);
         const y = output === 'latent_output' ? latent : clipwise;
         return tf.sum(tf.mul(tf.reshape(y, probeWeights.shape), probeWeights)) as Scalar;
-      }, p as never);
-      return { loss, grads: grads as unknown as Record<string, Tensor> };
+      }, p);
+      return { loss, grads };
     }, {});
     const result = await backward.run(params, logMel, weights);
     await backward.dispose();

@@ -22,7 +22,7 @@ export const checkMapper: Check = async (golden, report, engine) => {
   const input = fill(salt, name, shape, scale, offset);
   if (golden.has('input')) report.near('input', input, golden.tensor('input'), 0);
 
-  const program = engine.compile((p: MapperParams, x: Tensor) => mapPrefix(p, x, config), params as never);
+  const program = engine.compile((p: MapperParams, x: Tensor) => mapPrefix(p, x, config), params);
   const output = await program.run(input);
   nearSummary(report, 'output', output, json.output, OUTPUT);
   compareStored(golden, output, (what, actual, expected) => report.near(what, actual, expected, OUTPUT));
@@ -33,10 +33,10 @@ export const checkMapper: Check = async (golden, report, engine) => {
       const { loss, grads } = valueAndGrad((q) => {
         const y = mapPrefix(q as MapperParams, x, config);
         return tf.sum(tf.mul(tf.reshape(y, weights.shape), weights)) as Scalar;
-      }, p as never);
-      return { loss, grads: grads as unknown as Record<string, Tensor> };
+      }, p);
+      return { loss, grads };
     }, {});
-    const { loss, grads } = await backward.run(params as never, input, probe);
+    const { loss, grads } = await backward.run(params, input, probe);
     report.number('loss', Number(loss.data[0]), json.gradients.loss, OUTPUT * Math.sqrt(sizeOf(probe.shape)));
     const byName = flatten<NdArray>(grads as never);
     for (const [path, l2] of Object.entries<number>(json.gradients.l2))

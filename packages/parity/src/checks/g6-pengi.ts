@@ -46,7 +46,7 @@ export const checkPengi: Check = async (golden, report, engine) => {
             prompt: promptPrefix(p, embedding, asConfig),
           };
         },
-        params as never,
+        params,
         { prepack: false },
       );
     const wrapper = halves({ ...config, textNorm: 'wrapper' });

@@ -106,7 +106,7 @@ export const checkPengiTraining: Check = async (golden, report, engine) => {
   const forward = engine.compile((p: PengiParams, b: PengiBatch) => {
     const { hidden, prefix } = captionHidden(p, b, config);
     return { prefix, logits: captionLogits(p, hidden) };
-  }, params as never);
+  }, params);
   const { prefix, logits } = await forward.run(batch);
   report.near('prefix', prefix, golden.tensor('prefix'), TOLERANCE.activations);
   report.near('logits', logits, golden.tensor('logits'), TOLERANCE.activations);
