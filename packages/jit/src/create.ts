@@ -1,5 +1,4 @@
 import { PengiError } from '@pengi/core';
-import { registerGradients } from '@pengi/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine, EngineName } from './engine.js';
 import { createEagerEngine } from './engines/eager.js';
@@ -46,7 +45,7 @@ export const ENGINES: Record<EngineName, { what: string; create: Create }> = {
  * @throws PengiError E_ENGINE when the named engine cannot be loaded, E_USAGE when there is none of that name
  */
 export async function createEngine(name?: string, options: EngineOptions = {}): Promise<Engine> {
-  const wanted = name ?? process.env.PENGI_ENGINE;
+  const wanted = name ?? globalThis.process?.env.PENGI_ENGINE; // a browser has no process
   if (wanted !== undefined && wanted !== 'auto') {
     const engine = Object.hasOwn(ENGINES, wanted) ? ENGINES[wanted as EngineName] : undefined;
     if (!engine)
@@ -82,7 +81,6 @@ async function createTensorFlowEngine(): Promise<Engine> {
   for (const packageName of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await import(packageName); // registers its backend "tensorflow"
-      registerGradients(true); // it brought its own
       await ready('tensorflow');
       return createEagerEngine(
         'tensorflow',

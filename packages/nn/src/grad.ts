@@ -27,7 +27,13 @@ export function valueAndGrad<P, Aux = undefined>(
     return result.loss;
   };
   const tensors = entries.map(([, leaf]) => leaf);
-  const { value, grads } = tf.engine().gradients(scalarOf, tensors, undefined, true);
+  const { value, grads } = orElse(
+    () => tf.engine().gradients(scalarOf, tensors, undefined, true),
+    () => {
+      for (const [, kept] of leaves(aux as Tree<Tensor>)) kept.dispose();
+      releaseTape();
+    },
+  );
 
   const byPath = new Map(entries.map(([path], i) => [path, grads[i] ?? null]));
   return {
@@ -40,4 +46,21 @@ export function valueAndGrad<P, Aux = undefined>(
     }),
     grads: rebuildTree<GradsOf<P>>(params, (path) => byPath.get(path) ?? null),
   };
+}
+
+/** What TensorFlow.js keeps for the way back, and forgets about when something on the way fails. */
+function releaseTape(): void {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0) return; // an outer gradient needs it
+  for (const { saved = [] } of state.activeTape ?? []) for (const tensor of saved) tensor.dispose();
+  state.activeTape = [];
+}
+
+function orElse<T>(attempt: () => T, cleanUp: () => void): T {
+  try {
+    return attempt();
+  } catch (error) {
+    cleanUp();
+    throw error;
+  }
 }

@@ -41,6 +41,7 @@ export {
   adamUpdate,
   clipByGlobalNorm,
   globalNorm,
+  isMatrix,
 } from './optimizer.js';
 export { collectProbes, type Probe } from './probe.js';
 export {

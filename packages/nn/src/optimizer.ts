@@ -64,13 +64,15 @@ export function adamUpdate<P>(
   return { params: treeOf(next.params), state: { step, m: treeOf(next.m), v: treeOf(next.v) } };
 }
 
-function isMatrix(_path: string, shape: readonly number[]): boolean {
+/** What decays by default. */
+export function isMatrix(_path: string, shape: readonly number[]): boolean {
   return shape.length >= 2;
 }
 
 /** √(Σ‖g‖²) over all gradients. */
 export function globalNorm<P>(grads: GradsOf<P>): Scalar {
-  return tf.sqrt(tf.addN([...byPath(grads).values()].map((g) => tf.sum(tf.square(g))))) as Scalar;
+  const squares = [...byPath(grads).values()].map((g) => tf.sum(tf.square(g)));
+  return squares.length === 0 ? tf.scalar(0) : (tf.sqrt(tf.addN(squares)) as Scalar);
 }
 
 /** Gradients scaled down so that their global norm is at most `limit`, and the norm before, as torch's clip_grad_norm_. */

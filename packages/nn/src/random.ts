@@ -36,6 +36,7 @@ export function uniform(keys: Keys, shape: readonly number[]): Tensor {
  */
 export function dropout(x: Tensor, rate: number, keys: Keys | undefined): Tensor {
   if (!keys || rate === 0) return x;
+  if (rate >= 1) return tf.zerosLike(x); // not 0 · ∞
   const kept = tf.cast(tf.greaterEqual(uniform(keys, x.shape.slice(1)), rate), 'float32');
   return tf.mul(x, tf.mul(kept, 1 / (1 - rate)));
 }
@@ -43,6 +44,7 @@ export function dropout(x: Tensor, rate: number, keys: Keys | undefined): Tensor
 /** Stochastic depth: the whole residual of a sample is dropped with probability `rate`. x [B, ...]. */
 export function dropPath(x: Tensor, rate: number, keys: Keys | undefined): Tensor {
   if (!keys || rate === 0) return x;
+  if (rate >= 1) return tf.zerosLike(x);
   const kept = tf.cast(tf.greaterEqual(uniform(keys, []), rate), 'float32'); // [B]
   const perSample = tf.reshape(tf.mul(kept, 1 / (1 - rate)), [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
   return tf.mul(x, perSample);

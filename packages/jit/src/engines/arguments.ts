@@ -8,7 +8,11 @@ import { DTYPE_ARRAYS, isLeaf, type NdArray, PengiError, sizeOf } from '@pengi/c
 export function argumentArrays(name: string, inputs: readonly unknown[]): Map<string, NdArray> {
   const arrays = new Map<string, NdArray>();
   const visit = (node: unknown, path: string): void => {
-    if (isLeaf(node)) arrays.set(path, checked(node, (found) => wrong(name, path, found)));
+    if (isLeaf(node))
+      arrays.set(
+        path,
+        checked(node, (found) => wrong(name, path, found)),
+      );
     else if (typeof node === 'object' && node !== null && !ArrayBuffer.isView(node))
       for (const [key, child] of Object.entries(node)) visit(child, path === '' ? key : `${path}.${key}`);
     else if (node !== undefined && node !== null) throw wrong(name, path, `a ${kindOf(node)}`);
@@ -22,7 +26,8 @@ function checked(node: unknown, refuse: (found: string) => PengiError): NdArray 
   const ArrayType = Object.hasOwn(DTYPE_ARRAYS, dtype) ? DTYPE_ARRAYS[dtype] : undefined;
   if (!ArrayBuffer.isView(data)) throw refuse('a tensor');
   if (!ArrayType || !(data instanceof ArrayType)) throw refuse(`${kindOf(data)} data of dtype ${dtype}`);
-  if (data.length !== sizeOf(shape)) throw refuse(`${data.length} values for the shape [${shape.join(', ')}]`);
+  if (data.length !== sizeOf(shape))
+    throw refuse(`${data.length} values for the shape [${shape.join(', ')}]`);
   return { dtype, shape, data };
 }
 

@@ -1,17 +1,11 @@
 /** Engines that run a function op by op on a TensorFlow.js backend. */
-import {
-  type DType,
-  type DTypeArray,
-  leaves,
-  type NdArray,
-  PengiError,
-  rebuildTree,
-  type Tree,
-} from '@pengi/core';
+import { type DType, type DTypeArray, leaves, type NdArray, rebuildTree, type Tree } from '@pengi/core';
 import { registerRandomKernels } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Arrays, Engine, EngineName, Program, StepProgram } from '../engine.js';
+import type { Arrays, CompileOptions, Engine, EngineName, Program, StepProgram } from '../engine.js';
+import { readable, withDeepStacks } from '../graph/readable.js';
+import { argumentArrays, assertUsable } from './arguments.js';
 
 /**
  * An engine on a registered TensorFlow.js backend.
@@ -29,44 +23,55 @@ export function createEagerEngine(name: EngineName, backend: string, description
     compile<Weights, Inputs extends unknown[], Output>(
       fn: (weights: Weights, ...inputs: Inputs) => Output,
       weights: Arrays<Weights>,
+      { name: label = fn.name || 'function' }: CompileOptions = {},
     ): Program<Inputs, Output> {
       const held = lazyUpload<Weights>(backend, weights);
+      let disposed = false;
       return {
         async run(...inputs) {
+          assertUsable(label, disposed);
+          argumentArrays(label, inputs);
           const output = run(() => fn(held.get(), ...upload<Inputs>(inputs)));
           const arrays = download<Arrays<Output>>(output);
-          disposeAll(output);
+          disposeAll(output, held.get());
           return arrays;
         },
-        dispose: async () => held.dispose(),
+        async dispose() {
+          disposed = true;
+          held.dispose();
+        },
       };
     },
     compileStep<Weights, State, Inputs extends unknown[], Output>(
       fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
       weights: Arrays<Weights>,
       initial: Arrays<State>,
+      { name: label = fn.name || 'step' }: CompileOptions = {},
     ): StepProgram<State, Inputs, Output> {
       const held = lazyUpload<Weights>(backend, weights);
+      const start = lazyUpload<State>(backend, initial);
       let state: State | undefined;
+      let disposed = false;
       return {
         async run(...inputs) {
-          state ??= withBackend(backend, () => upload<State>(initial));
-          const former = state;
+          assertUsable(label, disposed);
+          argumentArrays(label, inputs);
+          const former = state ?? start.get();
           const next = run(() => fn(held.get(), former, ...upload<Inputs>(inputs))) as {
             state: State;
             output: Output;
           };
-          const kept = new Set(leaves(next.state as Tree<Tensor>).map(([, tensor]) => tensor));
-          for (const [, tensor] of leaves(former as Tree<Tensor>)) if (!kept.has(tensor)) tensor.dispose();
-          state = next.state;
           const output = download<Arrays<Output>>(next.output);
-          disposeAll(next.output);
+          disposeAll([former, next.output], held.get(), next.state);
+          state = next.state;
           return output;
         },
         state: async () => (state === undefined ? initial : download<Arrays<State>>(state)),
         async dispose() {
+          disposed = true;
+          disposeAll(state ?? [], held.get());
+          start.dispose();
           held.dispose();
-          if (state !== undefined) disposeAll(state);
         },
       };
     },
@@ -79,12 +84,9 @@ function withBackend<T>(backend: string, fn: () => T): T {
   const former = engine.backendName;
   void engine.setBackend(backend); // synchronous for a backend that exists
   try {
-    return fn();
+    return withDeepStacks(fn);
   } catch (error) {
-    const kernel = error instanceof Error && /Kernel '(\w+)' not registered/.exec(error.message);
-    if (kernel)
-      throw new PengiError('E_KERNEL', `the ${backend} backend has no "${kernel[1]}"`, { cause: error });
-    throw error;
+    throw readable(error, `is not in the ${backend} backend`);
   } finally {
     if (former && former !== backend) void engine.setBackend(former);
   }
@@ -121,6 +123,8 @@ function download<T>(tensors: unknown): T {
   });
 }
 
-function disposeAll(tensors: unknown): void {
-  for (const [, tensor] of leaves(tensors as Tree<Tensor>)) tensor.dispose();
+/** Disposes what is not also part of `kept`: a function may hand out its weights and its state. */
+function disposeAll(tensors: unknown, ...kept: unknown[]): void {
+  const spared = new Set(leaves(kept as Tree<Tensor>).map(([, tensor]) => tensor));
+  for (const [, tensor] of leaves(tensors as Tree<Tensor>)) if (!spared.has(tensor)) tensor.dispose();
 }

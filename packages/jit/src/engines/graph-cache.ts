@@ -1,11 +1,7 @@
 /** What is expensive to make and to keep, by key. */
 export interface Cache<T> {
   /** Gives `action` the item of `key`, which is made if need be and not released before `action` is over. */
-  use<Result>(
-    key: string,
-    make: () => Promise<T>,
-    action: (item: T) => Promise<Result>,
-  ): Promise<Result>;
+  use<Result>(key: string, make: () => Promise<T>, action: (item: T) => Promise<Result>): Promise<Result>;
   /** Waits for all actions, then releases all items. */
   dispose(): Promise<void>;
 }

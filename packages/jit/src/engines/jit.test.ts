@@ -110,15 +110,13 @@ describe('recording', () => {
   it('names a kernel that it does not have and the line that used it', () => {
     const f = (_w: object, x: Tensor) => tf.spectral.rfft(x);
     expect(() => trace(f as never, {}, [floats([1, 2])])).toThrowError(
-      /cannot be compiled; used .*jit\.test\.ts/,
+      /cannot be compiled \(used at .*jit\.test\.ts/,
     );
   });
 
   it('names a gradient that does not exist', () => {
     const f = (_w: object, x: Tensor) => gradientOf((y) => tf.prod(y!))(x);
-    expect(() => trace(f as never, {}, [floats([1, 2])])).toThrowError(
-      /the gradient of "Prod" cannot be compiled/,
-    );
+    expect(() => trace(f as never, {}, [floats([1, 2])])).toThrowError(/"Prod" has no gradient/);
   });
 
   it('refuses to read a value that is not known yet', () => {

@@ -1,5 +1,5 @@
 import { PengiError } from '@pengi/core';
-import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelConfig, KernelFunc, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from '../engine.js';
 import { createEagerEngine } from './eager.js';
@@ -30,23 +30,34 @@ export async function createWasmEngine(): Promise<Engine> {
 
 let borrowing = false;
 
-/** Kernels that exist but compute something else for these arguments than every other backend. */
-const WRONG: Record<string, (inputs: Record<string, TensorInfo>, attrs: Record<string, unknown>) => boolean> =
-  {
-    Cast: (_inputs, { dtype }) => dtype === 'bool', // keeps the bits
-    ClipByValue: ({ x }) => x!.dtype === 'int32', // takes the bits for floats
-  };
+/** By name, or for Concat and Pack a list; optional ones may be missing. */
+type Inputs = Record<string, TensorInfo | undefined>;
+
+/** Inputs that are no floats in sound calls: indices and masks. */
+const NOT_FLOATS = new Set(['indices', 'condition', 'segmentIds']);
+
+/**
+ * Whether the backend's own kernel is known to be right: for floats, and at least one of them. Its kernels for other
+ * types and for empty tensors take bits for floats or write beyond their results.
+ */
+function isSound(kernelName: string, inputs: Inputs, attrs: Record<string, unknown>): boolean {
+  if (kernelName === 'Cast' && attrs.dtype === 'bool') return false; // keeps the bits
+  if (attrs.dimRoundingMode === 'ceil') return false; // reads beyond the image
+  return Object.entries(inputs).every(
+    ([name, x]) =>
+      !x ||
+      (!x.shape.includes(0) && (x.dtype === 'float32' || kernelName === 'Cast' || NOT_FLOATS.has(name))),
+  );
+}
 
 function borrowKernels(): void {
   const cpu = tf.engine().findBackend('cpu');
   const wasm = tf.engine().findBackend('wasm');
   for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
     const own = (tf.getKernel(kernelName, 'wasm') as KernelConfig | undefined)?.kernelFunc;
-    const wrong = WRONG[kernelName];
-    if (own && !wrong) continue;
     const loan = borrowed(kernelFunc, wasm, cpu);
     const chosen: KernelFunc = (call) =>
-      own && !wrong?.(call.inputs as Record<string, TensorInfo>, call.attrs ?? {}) ? own(call) : loan(call);
+      own && isSound(kernelName, call.inputs as Inputs, call.attrs ?? {}) ? own(call) : loan(call);
     if (own) tf.unregisterKernel(kernelName, 'wasm');
     tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc: chosen });
   }
@@ -63,13 +74,13 @@ function borrowed(kernelFunc: KernelFunc, wasm: tf.KernelBackend, cpu: tf.Kernel
     dtype,
   });
   return ({ inputs, attrs }) => {
-    const copies = Object.fromEntries(
-      Object.entries(inputs as Record<string, TensorInfo>).map(([name, x]) => [name, move(x, wasm, cpu)]),
-    );
-    const results = kernelFunc({ inputs: copies, attrs: attrs ?? {}, backend: cpu });
+    const given = Object.entries(inputs as Inputs).flatMap(([name, x]) => (x ? [[name, x] as const] : []));
+    const moved = given.map(([name, x]) => [name, move(x, wasm, cpu)] as const);
+    const copies = Array.isArray(inputs) ? moved.map(([, x]) => x) : Object.fromEntries(moved);
+    const results = kernelFunc({ inputs: copies as NamedTensorInfoMap, attrs: attrs ?? {}, backend: cpu });
     const list = Array.isArray(results) ? results : [results];
-    const moved = list.map((result) => move(result, cpu, wasm));
-    for (const { dataId } of [...Object.values(copies), ...list]) cpu.disposeData(dataId, true);
-    return Array.isArray(results) ? moved : moved[0]!;
+    const returned = list.map((result) => move(result, cpu, wasm));
+    for (const { dataId } of [...moved.map(([, x]) => x), ...list]) cpu.disposeData(dataId, true);
+    return Array.isArray(results) ? returned : returned[0]!;
   };
 }

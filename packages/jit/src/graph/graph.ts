@@ -1,4 +1,11 @@
-import { DTYPE_ARRAYS, type DType, type FileRegion, type NdArray, sizeOf } from '@pengi/core';
+import {
+  DTYPE_ARRAYS,
+  type DType,
+  type DTypeArray,
+  type FileRegion,
+  type NdArray,
+  sizeOf,
+} from '@pengi/core';
 
 const ELEMENT_ARRAYS = {
   ...DTYPE_ARRAYS,
@@ -10,7 +17,17 @@ const ELEMENT_ARRAYS = {
 /** Element types inside a graph: those of arrays, and the ones that some operators need within. */
 export type ValueType = keyof typeof ELEMENT_ARRAYS;
 
-type Elements = InstanceType<(typeof ELEMENT_ARRAYS)[ValueType]>;
+/** onnx.TensorProto.DataType */
+export const ONNX_TYPE: Record<ValueType, number> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+};
+
+type Elements = DTypeArray[DType] | BigInt64Array | Uint32Array | Float64Array;
 
 /** Data known while recording. `data` may be read from a file when it is asked for. */
 export interface Constant {
@@ -97,19 +114,6 @@ export class Graph {
     return this.node('Identity', [value], [value], {}, '')[0]!;
   }
 
-  private node(
-    type: string,
-    inputs: readonly (Value | undefined)[],
-    outputs: readonly Signature[],
-    attributes: Attributes,
-    domain: string,
-  ): Value[] {
-    const names = inputs.map((input) => (input ? this.expand(input).name : ''));
-    const values = outputs.map(({ shape, dtype }) => ({ name: this.name(type), shape, dtype }));
-    this.nodes.push({ type, domain, inputs: names, outputs: values.map((v) => v.name), attributes });
-    return values;
-  }
-
   /**
    * A constant made while recording: masks, index tables. Uniform ones become the broadcast of a scalar. The data is
    * copied, as its owner may write to it once the function is over.
@@ -182,6 +186,19 @@ export class Graph {
     const full = this.op('Expand', [source, this.int64(value.shape)], value);
     this.expanded.set(value.name, full);
     return full;
+  }
+
+  private node(
+    type: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly Signature[],
+    attributes: Attributes,
+    domain: string,
+  ): Value[] {
+    const names = inputs.map((input) => (input ? this.expand(input).name : ''));
+    const values = outputs.map(({ shape, dtype }) => ({ name: this.name(type), shape, dtype }));
+    this.nodes.push({ type, domain, inputs: names, outputs: values.map((v) => v.name), attributes });
+    return values;
   }
 
   private addConstant(constant: Constant, shape: readonly number[], dtype: ValueType): Value {

@@ -3,21 +3,11 @@
  * only what a recorded graph needs is here.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { type Attributes, bytesOf, type Node, type Value, type ValueType } from './graph.js';
+import { type Attributes, bytesOf, type Node, ONNX_TYPE, type Value } from './graph.js';
 
 /** ONNX IR 10 with opset 21, which ONNX Runtime has had since 1.18. */
 const IR_VERSION = 10;
 const OPSET = 21;
-
-/** onnx.TensorProto.DataType, also what a Cast takes. */
-export const DATA_TYPE: Record<ValueType, number> = {
-  float32: 1,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float64: 11,
-  uint32: 12,
-};
 
 /** Constants smaller than this stay inside the model file. */
 const INLINE_BYTES = 1024;
@@ -100,7 +90,7 @@ function encodeTensor(value: Value, place: (value: Value) => ConstantPlace | und
   const outside = size * 4 >= INLINE_BYTES ? place(value) : undefined;
   return message((w) => {
     for (const dim of shape) int(w, 1, dim);
-    int(w, 2, DATA_TYPE[dtype]);
+    int(w, 2, ONNX_TYPE[dtype]);
     text(w, 8, name);
     if (!outside) return void bytes(w, 9, bytesOf(constant!.data));
     for (const [key, entry] of Object.entries(outside))
@@ -126,7 +116,7 @@ function encodeValueInfo({ name, shape, dtype }: Value): Uint8Array {
       );
   });
   const tensor = message((w) => {
-    int(w, 1, DATA_TYPE[dtype]);
+    int(w, 1, ONNX_TYPE[dtype]);
     bytes(w, 2, dims);
   });
   return message((w) => {

@@ -40,14 +40,12 @@ export function readable(error: unknown, verdict: string): unknown {
 /** The first line of the stack that is neither TensorFlow.js nor an engine or layer. */
 function userOf(error: Error): string {
   const lines = (error.stack ?? '').split('\n').slice(1);
-  const outside = lines.find(
-    (line) => /^\s+at /.test(line) && !INSIDE.some((pattern) => pattern.test(line)),
-  );
+  const outside = lines.find((line) => /^\s+at /.test(line) && !INSIDE.some((pattern) => pattern.test(line)));
   return outside?.trim() ?? 'in the compiled function';
 }
 
 const INSIDE = [
-  /[\\/]@tensorflow[\\/]/,
+  /tfjs-|tf-core/,
   /node:internal/,
   /@pengi[\\/](jit|nn)[\\/]dist/,
   /packages[\\/](jit|nn)[\\/]src[\\/](?!.*\.test\.)/,

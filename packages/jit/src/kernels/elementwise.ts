@@ -1,9 +1,10 @@
-import type { DType } from '@pengi/core';
+import { type DType, PengiError } from '@pengi/core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import {
   type Attributes,
   constantNumber,
   type Graph,
+  ONNX_TYPE,
   sameShape,
   type Value,
   type ValueType,
@@ -63,40 +64,46 @@ function square(g: Graph, x: Value): Value {
   return x.dtype === 'float32' ? binary(g, 'Pow', x, g.scalar(2)) : binary(g, 'Mul', x, x);
 }
 
-/** Rounds towards minus infinity, as TensorFlow does; ONNX divides integers towards zero. */
+/**
+ * Rounds towards minus infinity, as TensorFlow does. Integers go through doubles, which hold every int32 quotient: ONNX
+ * Runtime's own division of integers rounds towards zero, and ends the process where the result does not fit.
+ */
 function floorDivide(g: Graph, a: Value, b: Value): Value {
   if (a.dtype === 'float32') return unary(g, 'Floor', binary(g, 'Div', a, b));
-  const quotient = binary(g, 'Div', a, b);
-  const remainder = binary(g, 'Sub', a, binary(g, 'Mul', quotient, b));
-  const zero = g.scalar(0, 'int32');
-  const signsDiffer = unary(
-    g,
-    'Not',
-    binary(g, 'Equal', binary(g, 'Less', remainder, zero, 'bool'), binary(g, 'Less', b, zero, 'bool')),
-  );
-  const inexact = unary(g, 'Not', binary(g, 'Equal', remainder, zero, 'bool'));
-  return binary(g, 'Sub', quotient, cast(g, binary(g, 'And', inexact, signsDiffer), 'int32'));
+  const quotient = binary(g, 'Div', cast(g, a, 'float64'), cast(g, b, 'float64'));
+  return cast(g, unary(g, 'Floor', quotient), 'int32');
 }
 
 /** The remainder with the sign of the divisor. */
 function modulo(g: Graph, a: Value, b: Value): Value {
-  if (a.dtype !== 'float32') return binary(g, 'Mod', a, b);
-  return binary(g, 'Sub', a, binary(g, 'Mul', unary(g, 'Floor', binary(g, 'Div', a, b)), b));
+  return binary(g, 'Sub', a, binary(g, 'Mul', floorDivide(g, a, b), b));
 }
-
-/** onnx.TensorProto.DataType of what one may cast to. */
-const CAST_TO: Record<ValueType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 };
 
 export function cast(g: Graph, x: Value, dtype: ValueType): Value {
   if (x.dtype === dtype) return x;
-  return unary(g, 'Cast', x, { to: CAST_TO[dtype] }, dtype);
+  return unary(g, 'Cast', x, { to: ONNX_TYPE[dtype] }, dtype);
 }
 
-/** As `binary`, for a kernel `(a, b)`. */
-const binaryKernel = (record: (g: Graph, a: Value, b: Value) => Value) =>
-  kernel<'a' | 'b'>((g, { a, b }) => record(g, a, b));
+/** A kernel `(a, b)` of numbers. */
+const arithmetic = (record: (g: Graph, a: Value, b: Value) => Value) =>
+  kernel<'a' | 'b'>((g, { a, b }) => {
+    if (a.dtype === 'bool')
+      throw new PengiError('E_KERNEL', 'there is no arithmetic on bools', {
+        hint: 'cast them to int32 or float32 before',
+      });
+    return record(g, a, b);
+  });
 
-const compare = (type: string) => binaryKernel((g, a, b) => binary(g, type, a, b, 'bool'));
+const compare = (type: string) => kernel<'a' | 'b'>((g, { a, b }) => binary(g, type, a, b, 'bool'));
+
+/** For comparisons by size, which ONNX does not have for bools. */
+const order = (type: string) =>
+  kernel<'a' | 'b'>((g, { a, b }) => binary(g, type, numeric(g, a), numeric(g, b), 'bool'));
+
+/** Bools as int32. */
+export function numeric(g: Graph, x: Value): Value {
+  return x.dtype === 'bool' ? cast(g, x, 'int32') : x;
+}
 
 /** As `unary`, for a kernel `(x)` whose ONNX operator has the same name and no attributes. */
 const sameName = (type: string) => kernel<'x'>((g, { x }) => unary(g, type, x));
@@ -138,29 +145,29 @@ const SAME_NAME = [
 export const elementwise: Record<string, Kernel> = {
   ...Object.fromEntries(SAME_NAME.map((name) => [name, sameName(name)])),
 
-  Add: binaryKernel(add),
-  Sub: binaryKernel((g, a, b) => (constantNumber(b) === 0 ? add(g, a, b) : binary(g, 'Sub', a, b))),
-  Multiply: binaryKernel(multiply),
-  RealDiv: binaryKernel(divide),
-  FloorDiv: binaryKernel(floorDivide),
-  Mod: binaryKernel(modulo),
-  Pow: binaryKernel((g, a, b) =>
+  Add: arithmetic(add),
+  Sub: arithmetic((g, a, b) => (constantNumber(b) === 0 ? add(g, a, b) : binary(g, 'Sub', a, b))),
+  Multiply: arithmetic(multiply),
+  RealDiv: arithmetic(divide),
+  FloorDiv: arithmetic(floorDivide),
+  Mod: arithmetic(modulo),
+  Pow: arithmetic((g, a, b) =>
     constantNumber(b) === 1 ? g.broadcast(a, broadcastShape(a.shape, b.shape)) : binary(g, 'Pow', a, b),
   ),
-  Maximum: binaryKernel((g, a, b) => binary(g, 'Max', a, b)),
-  Minimum: binaryKernel((g, a, b) => binary(g, 'Min', a, b)),
-  SquaredDifference: binaryKernel((g, a, b) => square(g, binary(g, 'Sub', a, b))),
+  Maximum: arithmetic((g, a, b) => binary(g, 'Max', a, b)),
+  Minimum: arithmetic((g, a, b) => binary(g, 'Min', a, b)),
+  SquaredDifference: arithmetic((g, a, b) => square(g, binary(g, 'Sub', a, b))),
   Prelu: kernel<'x' | 'alpha'>((g, { x, alpha }) => binary(g, 'PRelu', x, alpha)),
   AddN: (g, inputs) => listed(inputs).reduce((sum, x) => add(g, sum, x)),
 
   Equal: compare('Equal'),
-  Greater: compare('Greater'),
-  GreaterEqual: compare('GreaterOrEqual'),
-  Less: compare('Less'),
-  LessEqual: compare('LessOrEqual'),
+  Greater: order('Greater'),
+  GreaterEqual: order('GreaterOrEqual'),
+  Less: order('Less'),
+  LessEqual: order('LessOrEqual'),
   LogicalAnd: compare('And'),
   LogicalOr: compare('Or'),
-  NotEqual: binaryKernel((g, a, b) => unary(g, 'Not', binary(g, 'Equal', a, b, 'bool'))),
+  NotEqual: kernel<'a' | 'b'>((g, { a, b }) => unary(g, 'Not', binary(g, 'Equal', a, b, 'bool'))),
   LogicalNot: kernel<'x'>((g, { x }) => unary(g, 'Not', x)),
   IsNan: kernel<'x'>((g, { x }) => unary(g, 'IsNaN', x, {}, 'bool')),
   IsInf: kernel<'x'>((g, { x }) => unary(g, 'IsInf', x, {}, 'bool')),
@@ -169,7 +176,7 @@ export const elementwise: Record<string, Kernel> = {
   ),
 
   Identity: kernel<'x'>((_g, { x }) => x),
-  Square: kernel<'x'>((g, { x }) => square(g, x)),
+  Square: kernel<'x'>((g, { x }) => square(g, numeric(g, x))),
   Rsqrt: kernel<'x'>((g, { x }) => unary(g, 'Reciprocal', unary(g, 'Sqrt', x))),
   Log1p: kernel<'x'>((g, { x }) => unary(g, 'Log', binary(g, 'Add', x, g.scalar(1)))),
   Expm1: kernel<'x'>((g, { x }) => binary(g, 'Sub', unary(g, 'Exp', x), g.scalar(1))),
@@ -199,6 +206,11 @@ function clip(g: Graph, x: Value, low: number, high: number): Value {
 }
 
 export function where(g: Graph, condition: Value, t: Value, e: Value, shape: readonly number[]): Value {
+  if (t.dtype === 'bool') {
+    // ONNX Runtime has no choice between bools.
+    const [yes, no] = [t, e].map((x) => numeric(g, x));
+    return cast(g, where(g, condition, yes!, no!, shape), 'bool');
+  }
   const small = [condition, t, e].map((v) => v.broadcastOf ?? v);
   const smallShape = small.map((v) => v.shape).reduce(broadcastShape);
   return g.op('Where', sameShape(smallShape, shape) ? small : [g.broadcast(condition, shape), t, e], {

@@ -65,6 +65,14 @@ export const indexing: Record<string, Kernel> = {
   Fill: kernel<never, { shape: number[]; value: number; dtype?: DType }>(
     (g, _none, { shape, value, dtype }) => g.fill(shape, value, dtype ?? 'float32'),
   ),
+  LinSpace: kernel<never, { start: number; stop: number; num: number }>((g, _none, { start, stop, num }) => {
+    const step = num > 1 ? (stop - start) / (num - 1) : 0;
+    return g.literal(
+      Float32Array.from({ length: num }, (_, i) => start + i * step),
+      [num],
+      'float32',
+    );
+  }),
   Range: kernel<never, { start: number; stop: number; step: number; dtype?: 'float32' | 'int32' }>(
     (g, _none, { start, stop, step, dtype = 'float32' }) => {
       const count = Math.max(0, Math.ceil((stop - start) / step));

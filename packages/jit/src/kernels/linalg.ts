@@ -10,7 +10,8 @@ type MatMulAttributes = { transposeA: boolean; transposeB: boolean };
 function matMul(g: Graph, a: Value, b: Value, { transposeA, transposeB }: MatMulAttributes): Value {
   const rows = a.shape.at(transposeA ? -1 : -2)!;
   const columns = b.shape.at(transposeB ? -2 : -1)!;
-  if (a.shape.length === 2 && b.shape.length === 2) {
+  // Gemm takes floats only.
+  if (a.shape.length === 2 && b.shape.length === 2 && a.dtype === 'float32') {
     const output = { shape: [rows, columns], dtype: a.dtype };
     if (!transposeA && !transposeB) return g.op('MatMul', [a, b], output);
     return g.op('Gemm', [a, b], output, { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
@@ -52,9 +53,18 @@ function convInfo(inputShape: readonly number[], filterShape: readonly number[],
     dimRoundingMode,
   );
   const { padInfo } = info;
+  // Where the number of outputs was rounded up, the last window reaches beyond the padding.
+  const reach = (outputs: number, stride: number, taps: number) => (outputs - 1) * stride + taps;
+  const height = reach(info.outHeight, info.strideHeight, info.effectiveFilterHeight) - info.inHeight;
+  const width = reach(info.outWidth, info.strideWidth, info.effectiveFilterWidth) - info.inWidth;
   return {
     info,
-    pads: [padInfo.top, padInfo.left, padInfo.bottom, padInfo.right],
+    pads: [
+      padInfo.top,
+      padInfo.left,
+      Math.max(padInfo.bottom, height - padInfo.top),
+      Math.max(padInfo.right, width - padInfo.left),
+    ],
     strides: [info.strideHeight, info.strideWidth],
     dilations: [info.dilationHeight, info.dilationWidth],
   };

@@ -1,4 +1,4 @@
-import { PengiError } from '@pengi/core';
+import { type DType, PengiError } from '@pengi/core';
 import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
 import { type Graph, sameShape, type Value } from '../graph/graph.js';
 import { type Kernel, kernel, listed } from './kernel.js';
@@ -115,7 +115,7 @@ export const movement: Record<string, Kernel> = {
   ),
   PadV2: kernel<'x', { paddings: [number, number][]; constantValue: number }>(
     (g, { x }, { paddings, constantValue }) =>
-      pad(g, x, paddings, 'constant', g.scalar(constantValue, x.dtype === 'int32' ? 'int32' : 'float32')),
+      pad(g, x, paddings, 'constant', g.scalar(constantValue, x.dtype as DType)),
   ),
   MirrorPad: kernel<'x', { paddings: [number, number][]; mode: string }>((g, { x }, { paddings, mode }) => {
     if (mode !== 'reflect')

@@ -1,6 +1,6 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { Graph, Value, ValueType } from '../graph/graph.js';
-import { cast } from './elementwise.js';
+import { cast, numeric } from './elementwise.js';
 import { type Kernel, kernel } from './kernel.js';
 
 const axesOf = (axis: number | number[], shape: readonly number[]) => util.parseAxisParam(axis, [...shape]);
@@ -25,8 +25,8 @@ type ReduceAttributes = { axis: number | number[]; keepDims?: boolean };
 /** Sums and products of bools count. */
 const reduceKernel = (type: string) =>
   kernel<'x', ReduceAttributes>((g, { x }, { axis, keepDims = false }) => {
-    const numeric = x.dtype === 'bool' ? cast(g, x, 'int32') : x;
-    return reduce(g, type, numeric, axesOf(axis, x.shape), keepDims, numeric.dtype);
+    const numbers = numeric(g, x);
+    return reduce(g, type, numbers, axesOf(axis, x.shape), keepDims, numbers.dtype);
   });
 
 const logicalKernel = (type: string) =>
@@ -38,7 +38,11 @@ const argKernel = (type: string) =>
   kernel<'x', { axis: number }>((g, { x }, { axis }) => {
     const [along] = axesOf(axis, x.shape);
     const shape = x.shape.filter((_, i) => i !== along);
-    return cast(g, g.op(type, [x], { shape, dtype: 'int64' }, { axis: along!, keepdims: 0 }), 'int32');
+    return cast(
+      g,
+      g.op(type, [numeric(g, x)], { shape, dtype: 'int64' }, { axis: along!, keepdims: 0 }),
+      'int32',
+    );
   });
 
 export const reduction: Record<string, Kernel> = {

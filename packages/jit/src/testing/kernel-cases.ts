@@ -83,22 +83,15 @@ const SMOOTH = {
   cos: tf.cos,
   erf: tf.erf,
   softplus: tf.softplus,
-};
-const FORWARD_ONLY = {
-  elu: tf.elu,
-  selu: tf.selu,
   tan: tf.tan,
   atan: tf.atan,
   sinh: tf.sinh,
   cosh: tf.cosh,
   asinh: tf.asinh,
 };
-for (const shape of ODD_SHAPES) {
+for (const shape of ODD_SHAPES)
   for (const [name, f] of Object.entries(SMOOTH))
     add(`${name} [${shape}]`, f as KernelCase['fn'], [real(shape)]);
-  for (const [name, f] of Object.entries(FORWARD_ONLY))
-    add(`${name} [${shape}]`, f as KernelCase['fn'], [real(shape)], false);
-}
 const POSITIVE = { log: tf.log, log1p: tf.log1p, sqrt: tf.sqrt, rsqrt: tf.rsqrt, reciprocal: tf.reciprocal };
 for (const [name, f] of Object.entries(POSITIVE)) add(name, f as KernelCase['fn'], [positive([3, 1, 5])]);
 const KINKED = {
@@ -108,12 +101,14 @@ const KINKED = {
   step: tf.step,
   leakyRelu: tf.leakyRelu,
   sign: tf.sign,
+  elu: tf.elu,
+  selu: tf.selu,
 };
-for (const [name, f] of Object.entries(KINKED))
-  add(name, f as KernelCase['fn'], [awayFromZero([4, 5])], !['relu6'].includes(name));
+for (const [name, f] of Object.entries(KINKED)) add(name, f as KernelCase['fn'], [awayFromZero([4, 5])]);
+add('relu6 above 6', (x) => tf.relu6(tf.mul(x!, 20)), [awayFromZero([4, 5])]);
 add('step with a slope below 0', (x) => tf.step(x!, 0.5), [awayFromZero([4, 5])], false);
-add('asin, acos, atanh', (x) => [tf.asin(x!), tf.acos(x!), tf.atanh(x!)], [real([2, 3], -0.9, 0.9)], false);
-add('acosh', (x) => tf.acosh(x!), [real([5], 1.1, 3)], false);
+add('asin, acos, atanh', (x) => [tf.asin(x!), tf.acos(x!), tf.atanh(x!)], [real([2, 3], -0.7, 0.7)]);
+add('acosh', (x) => tf.acosh(x!), [real([5], 1.5, 3)]);
 add('floor, ceil', (x) => [tf.floor(x!), tf.ceil(x!)], [real([4, 5], -3, 3)], false);
 add(
   'round halves to even',
@@ -124,7 +119,7 @@ add(
 add('clipByValue', (x) => tf.clipByValue(x!, -0.1, 0.1), [awayFromZero([4, 5])]);
 add('clipByValue inside', (x) => tf.clipByValue(x!, -2, 2), [real([4, 5])]);
 add('clipByValue of int32', (x) => tf.clipByValue(x!, -2, 3), [int([7], -5, 6)], false);
-add('prelu', (x, alpha) => tf.prelu(x!, alpha!), [awayFromZero([3, 4]), positive([4])], false);
+add('prelu', (x, alpha) => tf.prelu(x!, alpha!), [awayFromZero([3, 4]), positive([4])]);
 add('relu of int32', (x) => tf.relu(x!), [int([2, 3], -4, 5)], false);
 
 const ARITHMETIC = {
@@ -191,6 +186,19 @@ for (const [name, f] of Object.entries(COMPARE)) {
     false,
   );
 }
+add('mod', (a, b) => tf.mod(a!, b!), [real([3, 4], 0.3, 0.9), positive([4])], false);
+add(
+  'floorDiv of the smallest integer by -1',
+  (a, b) => [tf.floorDiv(a!, b!), tf.mod(a!, b!)],
+  [ndarray('int32', [2], Int32Array.of(-2147483648, -7)), ndarray('int32', [1], Int32Array.of(-1))],
+  false,
+);
+add(
+  'less, greaterEqual of bool',
+  (a, b) => [tf.less(a!, b!), tf.greaterEqual(a!, b!)],
+  [bool([3, 4]), bool([4])],
+  false,
+);
 add('equal of bool', (a, b) => tf.equal(a!, b!), [bool([3, 4]), bool([4])], false);
 add(
   'logical',
@@ -200,6 +208,24 @@ add(
 );
 add('where', (c, a, b) => tf.where(c!, a!, b!), [bool([3, 4]), real([3, 4]), real([3, 4])]);
 add('where with broadcasting', (c, a) => tf.where(c!, a!, tf.scalar(-9)), [bool([4]), real([3, 4])]);
+add(
+  'where and masks whose conditions depend on the input',
+  (a, b) => [
+    tf.where(tf.greater(a!, b!), a!, tf.mul(b!, 2)),
+    tf.mul(a!, tf.cast(tf.logicalAnd(tf.less(a!, b!), tf.logicalNot(tf.lessEqual(b!, -5))), 'float32')),
+    tf.mul(a!, tf.cast(tf.cast(tf.mul(a!, 10), 'int32'), 'float32')),
+  ],
+  [
+    ndarray('float32', [4], Float32Array.of(-0.93, 0.18, 0.57, 1.32)),
+    ndarray('float32', [1], Float32Array.of(0.31)),
+  ],
+);
+add(
+  'where with a condition of bools',
+  (c, a, b) => tf.where(c!, a!, b!),
+  [bool([3, 4]), bool([3, 4]), bool([3, 4])],
+  false,
+);
 const special = ndarray(
   'float32',
   [5],
@@ -239,6 +265,15 @@ add(
 );
 add('sum of bool', (x) => tf.sum(x!), [bool([3, 4])], false);
 add('all, any', (x) => [tf.all(x!, 0), tf.any(x!, 1)], [bool([2, 3])], false);
+add(
+  'what an argMax picks',
+  (x, table) => [
+    tf.gather(table!, tf.argMax(x!, 1)),
+    tf.mul(x!, tf.cast(tf.oneHot(tf.argMin(x!, 1), 5), 'float32')),
+  ],
+  [real([4, 5]), real([5, 2])],
+);
+add('argMax of bool', (x) => tf.argMax(x!, 1), [bool([4, 5])], false);
 add('argMax, argMin with ties', (x) => [tf.argMax(x!, 1), tf.argMin(x!, 0)], [int([4, 5], 0, 3)], false);
 add('softmax, logSoftmax', (x) => [tf.softmax(x!), tf.logSoftmax(x!)], [real([3, 1, 5], -4, 4)]);
 add('logSumExp', (x) => tf.logSumExp(x!, -1), [real([3, 5])]);
@@ -316,6 +351,7 @@ add(
   [real([3, 4])],
   false,
 );
+add('pad of bool', (x) => tf.pad(x!, [[1, 2]]), [bool([4])], false);
 add('tile', (x) => [tf.tile(x!, [2, 1, 3]), tf.tile(x!, [1, 4, 1])], [real([3, 1, 5])]);
 add('broadcastTo', (x) => [tf.broadcastTo(x!, [2, 3, 4]), tf.broadcastTo(x!, [3, 4])], [real([3, 1])]);
 add('reverse', (x) => [tf.reverse(x!, [0, 2]), tf.reverse(x!, -1)], [real([3, 2, 5])]);
@@ -336,6 +372,12 @@ for (const [ta, tb] of [
   // Broadcasting both sides is wrong in TensorFlow.js' cpu backend, so models must not rely on it.
   add(`matMul ${ta} ${tb} with a broadcast batch`, f, [a(2, 3), b(1, 3)]);
 }
+add(
+  'matMul of int32',
+  (a, b) => [tf.matMul(a!, b!), tf.matMul(a!, b!, true, true)],
+  [int([3, 3], -5, 6), int([3, 3], -5, 6)],
+  false,
+);
 add('matMul of one row', (a, b) => tf.matMul(a!, b!), [real([1, 7]), real([7, 1])]);
 add(
   'fused matMul',
@@ -353,7 +395,24 @@ const CONVOLUTIONS: [string, number | [number, number], 'same' | 'valid' | numbe
   ['padded', 1, 1, [1, 4, 5, 2], [3, 3, 2, 1]],
   ['patches', 4, 'valid', [1, 8, 8, 1], [4, 4, 1, 6]],
   ['patches that leave a rest', 3, 'valid', [1, 8, 7, 1], [3, 3, 1, 2]],
+  ['of a row', [1, 2], 'same', [1, 1, 9, 2], [1, 3, 2, 2]],
 ];
+add(
+  'conv2d whose last window reaches beyond the image',
+  (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 0, 'NHWC', 1, 'ceil'),
+  [real([1, 6, 6, 2]), real([3, 3, 2, 3])],
+);
+add(
+  'conv2d with dilations',
+  (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same', 'NHWC', [2, 1]),
+  [real([1, 5, 6, 2]), real([3, 2, 2, 3])],
+  false,
+);
+add(
+  'conv2dTranspose',
+  (x, w) => tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, [1, 7, 8, 3], 2, 'same'),
+  [real([1, 4, 4, 2]), real([3, 3, 3, 2])],
+);
 for (const [name, strides, padding, x, w] of CONVOLUTIONS)
   add(`conv2d ${name}`, (a, b) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, strides, padding), [
     real(x),
@@ -368,24 +427,18 @@ add('gather', (x, i) => [tf.gather(x!, i!), tf.gather(x!, i!, 1), tf.gather(x!, 
   indices(),
 ]);
 add('gather of int32', (x, i) => tf.gather(x!, i!), [int([3, 2], 0, 9), indices()], false);
-add(
-  'gatherND',
-  (x, i) => tf.gatherND(x!, i!),
-  [real([3, 4, 5]), ndarray('int32', [3, 2], Int32Array.of(0, 1, 2, 2, 0, 1))],
-  false,
-);
-add(
-  'scatterND with repeats',
-  (x, i) => tf.scatterND(i!, x!, [5, 4]),
-  [real([3, 4]), ndarray('int32', [3, 1], Int32Array.of(1, 1, 0))],
-  false,
-);
-add(
-  'unsortedSegmentSum',
-  (x, i) => tf.unsortedSegmentSum(x!, i as tf.Tensor1D, 4),
-  [real([3, 2]), ndarray('int32', [3], Int32Array.of(1, 0, 1))],
-  false,
-);
+add('gatherND', (x, i) => tf.gatherND(x!, i!), [
+  real([3, 4, 5]),
+  ndarray('int32', [3, 2], Int32Array.of(0, 1, 2, 2, 0, 1)),
+]);
+add('scatterND with repeats', (x, i) => tf.scatterND(i!, x!, [5, 4]), [
+  real([3, 4]),
+  ndarray('int32', [3, 1], Int32Array.of(1, 1, 0)),
+]);
+add('unsortedSegmentSum', (x, i) => tf.unsortedSegmentSum(x!, i as tf.Tensor1D, 4), [
+  real([3, 2]),
+  ndarray('int32', [3], Int32Array.of(1, 0, 1)),
+]);
 add('oneHot', (i) => [tf.oneHot(i!, 4), tf.oneHot(i!, 4, 2, -1)], [indices()], false);
 add(
   'topk',
@@ -398,16 +451,60 @@ add(
 );
 add('topk with ties', (x) => tf.topk(x!, 4).indices, [int([2, 6], 0, 3)], false);
 add(
-  'range, fill, zeros, ones',
+  'range, linspace, fill, zeros, ones',
   (x) => [
     tf.add(tf.range(0, 5), x!),
     tf.range(5, 0, -2),
+    tf.linspace(-1, 2, 7),
+    tf.linspace(3, 4, 1),
     tf.mul(tf.fill([4, 5], 3), x!),
     tf.zerosLike(x!),
     tf.onesLike(x!),
     tf.range(0, 4, 1, 'int32'),
   ],
   [real([5])],
+  false,
+);
+// What has no elements, and what is made of it.
+const empty = () => real([0, 3]);
+add(
+  'elementwise on nothing',
+  (x, y) => [
+    tf.exp(x!),
+    tf.add(x!, y!),
+    tf.softmax(x!),
+    tf.cast(x!, 'int32'),
+    tf.where(tf.less(x!, 0), x!, y!),
+  ],
+  [empty(), real([3])],
+  false,
+);
+add(
+  'moving nothing',
+  (x, y) => [
+    tf.reshape(x!, [3, 0]),
+    tf.transpose(x!),
+    tf.stack([x!, x!], 1),
+    tf.concat([x!, x!], 1),
+    tf.concat([x!, y!], 0),
+    tf.slice(y!, [0, 1], [0, 2]),
+    tf.tile(y!, [0, 2]),
+    tf.reverse(x!, 1),
+    tf.pad(x!, [
+      [1, 1],
+      [0, 0],
+    ]),
+  ],
+  [empty(), real([2, 3])],
+);
+add('reducing nothing', (x) => [tf.sum(x!, 0), tf.sum(x!), tf.mean(x!, 1), tf.prod(x!, 0)], [empty()], false);
+add('sums of nothing', (x) => [tf.sum(x!, 0), tf.sum(x!)], [empty()]);
+add('matMul over nothing', (a, b) => tf.matMul(a!, b!), [real([2, 0]), real([0, 3])]);
+add('topk of nothing', (x) => [tf.topk(x!, 2).values, tf.topk(x!, 2).indices], [empty()], false);
+add(
+  'gathering nothing',
+  (x, i) => [tf.gather(x!, i!), tf.oneHot(i!, 4)],
+  [real([4, 3]), int([0], 0, 1)],
   false,
 );
 add(

@@ -25,7 +25,19 @@ function binary(da: (dy: Tensor, a: Tensor, b: Tensor) => Tensor, db: typeof da)
 
 const mask = (condition: Tensor, dy: Tensor) => tf.mul(dy, tf.cast(condition, 'float32'));
 const passedOn = (dy: Tensor) => dy;
-const noGradient: GradientRule = { save: ['x'], gradient: (_dy, { x }) => ({ x: () => tf.zerosLike(x!) }) };
+
+/** A rule for a function that is constant almost everywhere, or whose result is no float. */
+function flat(...inputs: string[]): GradientRule {
+  return {
+    save: inputs,
+    gradient: (_dy, saved) =>
+      Object.fromEntries(inputs.map((name) => [name, () => tf.zeros(saved[name]!.shape)])),
+  };
+}
+
+/** Of the paper that defines SELU (Klambauer et al., 2017). */
+const SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805;
 
 export const elementwise: Record<string, GradientRule> = {
   Add: binary(passedOn, passedOn),
@@ -69,12 +81,21 @@ export const elementwise: Record<string, GradientRule> = {
     gradient: (dy, { condition }) => ({
       t: () => mask(condition!, dy),
       e: () => mask(tf.logicalNot(condition as tf.Tensor), dy),
+      condition: () => tf.zeros(condition!.shape),
+    }),
+  },
+  Prelu: {
+    save: ['x', 'alpha'],
+    gradient: (dy, { x, alpha }) => ({
+      x: () => tf.where(tf.greater(x!, 0), dy, tf.mul(dy, alpha!)),
+      alpha: () => sumTo(mask(tf.lessEqual(x!, 0), tf.mul(dy, x!)), alpha!.shape),
     }),
   },
 
   Neg: { gradient: (dy) => ({ x: () => tf.neg(dy) }) },
   Identity: { gradient: (dy) => ({ x: dy }) },
-  Cast: { gradient: (dy) => ({ x: dy }) },
+  // A cast to whole numbers is a step function.
+  Cast: { gradient: (dy, _saved, { dtype }) => ({ x: dtype === 'float32' ? dy : tf.zeros(dy.shape) }) },
   Abs: fromInput((x) => tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.less(x, 0), 'float32'))),
   Square: fromInput((x) => tf.mul(2, x)),
   Sqrt: fromOutput((y) => tf.div(0.5, y)),
@@ -86,11 +107,25 @@ export const elementwise: Record<string, GradientRule> = {
   Log1p: fromInput((x) => tf.div(1, tf.add(x, 1))),
   Sin: fromInput((x) => tf.cos(x)),
   Cos: fromInput((x) => tf.neg(tf.sin(x))),
+  Tan: fromOutput((y) => tf.add(1, tf.square(y))),
+  Asin: fromInput((x) => tf.rsqrt(tf.sub(1, tf.square(x)))),
+  Acos: fromInput((x) => tf.neg(tf.rsqrt(tf.sub(1, tf.square(x))))),
+  Atan: fromInput((x) => tf.reciprocal(tf.add(1, tf.square(x)))),
+  Sinh: fromInput((x) => tf.cosh(x)),
+  Cosh: fromInput((x) => tf.sinh(x)),
+  Asinh: fromInput((x) => tf.rsqrt(tf.add(1, tf.square(x)))),
+  Acosh: fromInput((x) => tf.rsqrt(tf.sub(tf.square(x), 1))),
+  Atanh: fromInput((x) => tf.reciprocal(tf.sub(1, tf.square(x)))),
   Tanh: fromOutput((y) => tf.sub(1, tf.square(y))),
   Sigmoid: fromOutput((y) => tf.mul(y, tf.sub(1, y))),
   Softplus: fromInput((x) => tf.sigmoid(x)),
   Erf: fromInput((x) => tf.mul(2 / Math.sqrt(Math.PI), tf.exp(tf.neg(tf.square(x))))),
   Relu: fromInput((x) => tf.cast(tf.greater(x, 0), 'float32')),
+  Relu6: fromInput((x) => tf.cast(tf.logicalAnd(tf.greater(x, 0), tf.less(x, 6)), 'float32')),
+  Elu: fromOutput((y) => tf.where(tf.greater(y, 0), tf.onesLike(y), tf.add(y, 1))),
+  Selu: fromOutput((y) =>
+    tf.where(tf.greater(y, 0), tf.fill(y.shape, SELU_SCALE), tf.add(y, SELU_SCALE * SELU_ALPHA)),
+  ),
   LeakyRelu: {
     save: ['x'],
     gradient: (dy, { x }, { alpha }) => ({
@@ -111,9 +146,18 @@ export const elementwise: Record<string, GradientRule> = {
     }),
   },
 
-  Step: noGradient,
-  Floor: noGradient,
-  Ceil: noGradient,
-  Round: noGradient,
-  Sign: noGradient,
+  ...Object.fromEntries(
+    ['Step', 'Floor', 'Ceil', 'Round', 'Sign', 'IsNan', 'IsInf', 'IsFinite', 'LogicalNot', 'All', 'Any'].map(
+      (name) => [name, flat('x')],
+    ),
+  ),
+  ...Object.fromEntries(['ZerosLike', 'OnesLike', 'ArgMax', 'ArgMin'].map((name) => [name, flat('x')])),
+  ...Object.fromEntries(
+    ['Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'LogicalOr'].map(
+      (name) => [name, flat('a', 'b')],
+    ),
+  ),
+  FloorDiv: flat('a', 'b'),
+  OneHot: flat('indices'),
+  Mod: binary(passedOn, (dy, a, b) => tf.neg(tf.mul(dy, tf.floor(tf.div(a, b))))),
 };

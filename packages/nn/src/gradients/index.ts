@@ -18,16 +18,14 @@ export const GRADIENTS: Record<string, GradientRule> = {
   ...linalg,
 };
 
-let registered = false;
+const configs = Object.entries(GRADIENTS).map(([kernelName, rule]) => configOf(kernelName, rule));
 
 /**
- * Registers the gradients with TensorFlow.js. `valueAndGrad` calls it; with `again`, it also takes back the place of
- * gradients that another package has registered since.
+ * Registers the gradients with TensorFlow.js, or takes back their places where another package has registered its own
+ * since. `valueAndGrad` calls it. Gradients of other kernels are left alone.
  */
-export function registerGradients(again = false): void {
-  if (registered && !again) return;
-  registered = true;
-  for (const [kernelName, rule] of Object.entries(GRADIENTS)) tf.registerGradient(configOf(kernelName, rule));
+export function registerGradients(): void {
+  for (const config of configs) if (tf.getGradient(config.kernelName) !== config) tf.registerGradient(config);
 }
 
 function configOf(kernelName: string, { save = [], gradient }: GradientRule): tf.GradConfig {

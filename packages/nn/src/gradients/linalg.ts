@@ -1,3 +1,4 @@
+import { PengiError } from '@pengi/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type GradientRule, sumTo } from './rule.js';
 
@@ -23,24 +24,32 @@ export const linalg: Record<string, GradientRule> = {
   Conv2D: {
     save: ['x', 'filter'],
     gradient: (dy, { x, filter }, attrs) => {
-      const { strides, pad, dataFormat, dimRoundingMode } = attrs as {
-        strides: [number, number];
-        pad: number | 'valid' | 'same';
-        dataFormat: 'NHWC' | 'NCHW';
-        dimRoundingMode?: 'floor' | 'round' | 'ceil';
-      };
-      const run = (kernel: string, inputs: Record<string, tf.Tensor>, shape: Record<string, number[]>) =>
-        tf.engine().runKernel(kernel, inputs, {
-          strides,
-          pad,
-          dataFormat,
-          dimRoundingMode,
-          ...shape,
-        } as never) as tf.Tensor;
+      const dilations = [attrs.dilations ?? 1].flat();
+      if (dilations.some((dilation) => dilation !== 1))
+        throw new PengiError('E_KERNEL', 'a convolution with dilations has no gradient');
       return {
-        x: () => run('Conv2DBackpropInput', { dy, filter: filter! }, { inputShape: x!.shape }),
-        filter: () => run('Conv2DBackpropFilter', { x: x!, dy }, { filterShape: filter!.shape }),
+        x: () => conv('Conv2DBackpropInput', { dy, filter: filter! }, attrs, { inputShape: x!.shape }),
+        filter: () => conv('Conv2DBackpropFilter', { x: x!, dy }, attrs, { filterShape: filter!.shape }),
       };
     },
   },
+  /** Also what `tf.conv2dTranspose` calls: the convolution itself is its gradient. */
+  Conv2DBackpropInput: {
+    save: ['dy', 'filter'],
+    gradient: (ddx, { dy, filter }, attrs) => ({
+      dy: () => conv('Conv2D', { x: ddx, filter: filter! }, attrs, { dilations: 1 }),
+      filter: () => conv('Conv2DBackpropFilter', { x: ddx, dy: dy! }, attrs, { filterShape: filter!.shape }),
+    }),
+  },
 };
+
+/** A kernel of the same convolution. */
+function conv(
+  kernel: string,
+  inputs: Record<string, tf.Tensor>,
+  { strides, pad, dataFormat, dimRoundingMode }: Record<string, unknown>,
+  more: Record<string, unknown>,
+): tf.Tensor {
+  const attributes = { strides, pad, dataFormat, dimRoundingMode, ...more };
+  return tf.engine().runKernel(kernel, inputs, attributes as never) as tf.Tensor;
+}

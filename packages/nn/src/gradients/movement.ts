@@ -85,7 +85,26 @@ export const movement: Record<string, GradientRule> = {
     save: ['x', 'indices'],
     gradient: (dy, { x, indices }, { axis }) => ({
       x: () => gatherGradient(dy, x!, indices!, axis as number),
+      indices: () => tf.zeros(indices!.shape),
     }),
+  },
+  GatherNd: {
+    save: ['params', 'indices'],
+    gradient: (dy, { params, indices }) => ({
+      params: () => tf.scatterND(indices!, dy, params!.shape as [number]),
+      indices: () => tf.zeros(indices!.shape),
+    }),
+  },
+  ScatterNd: {
+    save: ['indices'],
+    gradient: (dy, { indices }) => ({
+      updates: () => tf.gatherND(dy, indices!),
+      indices: () => tf.zeros(indices!.shape),
+    }),
+  },
+  UnsortedSegmentSum: {
+    save: ['segmentIds'],
+    gradient: (dy, { segmentIds }) => ({ x: () => tf.gather(dy, segmentIds!) }),
   },
 };
 

@@ -15,11 +15,17 @@ const extremum = (attribute: string): GradientRule => ({
 
 const lastAxis = (dy: Tensor, y: Tensor) => tf.sum(tf.mul(dy, y), -1, true);
 
+/** `dy` repeated along the reduced axes. */
+function spread(dy: Tensor, shape: number[], kept: number[]): Tensor {
+  // broadcastTo leaves axes of 1 as they are where 0 is asked for.
+  return tf.util.sizeFromShape(shape) === 0 ? tf.zeros(shape) : tf.broadcastTo(tf.reshape(dy, kept), shape);
+}
+
 export const reduction: Record<string, GradientRule> = {
   Sum: {
     save: ['x'],
     gradient: (dy, { x }, { axis }) => ({
-      x: () => tf.broadcastTo(tf.reshape(dy, keptShape(x!.shape, axis).kept), x!.shape),
+      x: () => spread(dy, x!.shape, keptShape(x!.shape, axis).kept),
     }),
   },
   Mean: {
@@ -28,7 +34,7 @@ export const reduction: Record<string, GradientRule> = {
       x: () => {
         const { kept } = keptShape(x!.shape, axis);
         const count = x!.size / Math.max(1, tf.util.sizeFromShape(kept));
-        return tf.broadcastTo(tf.reshape(tf.mul(dy, 1 / count), kept), x!.shape);
+        return spread(tf.mul(dy, 1 / count), x!.shape, kept);
       },
     }),
   },
