@@ -1,1 +1,2 @@
 export { main } from './main.js';
+export type { TrainConfigInput } from './train/config.js';

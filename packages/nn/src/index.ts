@@ -41,7 +41,6 @@ export {
   adamUpdate,
   clipByGlobalNorm,
   globalNorm,
-  isMatrix,
 } from './optimizer.js';
 export { collectProbes, type Probe } from './probe.js';
 export {

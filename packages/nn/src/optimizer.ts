@@ -65,7 +65,7 @@ export function adamUpdate<P>(
 }
 
 /** What decays by default. */
-export function isMatrix(_path: string, shape: readonly number[]): boolean {
+function isMatrix(_path: string, shape: readonly number[]): boolean {
   return shape.length >= 2;
 }
 

@@ -42,8 +42,8 @@ function sentence({ instrument, pitch }: NoteLabels): string {
 /** A caption for contrastive pretraining: the instrument alone, with the pitch, or with the register. */
 export function clapCaption({ instrument, pitch }: NoteLabels, rng: Rng): string {
   const kind = rng.uniform();
-  if (kind < 0.25) return instrumentCaption(instrument);
-  if (kind < 0.75) return `this is a sound of ${instrument}, pitch ${spelledOut(pitch)}`;
+  if (kind < 0.5) return instrumentCaption(instrument);
+  if (kind < 0.8) return `this is a sound of ${instrument}, pitch ${spelledOut(pitch)}`;
   return `this is a sound of ${instrument}, ${register(pitch)} note`;
 }
 
