@@ -1,22 +1,37 @@
-import { createFrontend, type Frontend, type PrepareOptions } from '@pengi/audio-frontend';
-import { floats, ints, type NdArray, PengiError } from '@pengi/core';
+import {
+  createFrontend,
+  type Frontend,
+  type PrepareOptions,
+  type ReadAudioOptions,
+} from '@pengi/audio-frontend';
+import { floats, ints, type NdArray, PengiError, printable } from '@pengi/core';
 import type { Engine } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type ClipTokenizer, createClipTokenizer, createSubsetClipTokenizer } from './clip-tokenizer.js';
 import type { ClapConfig, ClipTextConfig } from './config.js';
+import { cosines, normalized } from './embeddings.js';
 import { encodeAudio, encodeText } from './model.js';
 import type { AudioEncoderParams, ClapParams, TextEncoderParams } from './params.js';
 
-/** A recording: a file, or samples with their rate (mono, ±1). */
+/** A recording: a file, or samples with their rate in Hz (mono, ±1). */
 export type AudioInput = string | { readonly samples: Float32Array; readonly sampleRate: number };
+
+/** Is told what the caller should know of an input that is used all the same: damage, a text that was cut. */
+type Warn = (message: string) => void;
 
 export interface EmbedOptions {
   /** Divide each embedding by its length; default true. msclap's own calls do not. */
   normalize?: boolean;
+  /** Default: nobody is told. */
+  warn?: Warn;
 }
 
-export type EmbedAudioOptions = EmbedOptions &
-  PrepareOptions & { maxSeconds?: number; allowDamaged?: boolean };
+export type EmbedAudioOptions = EmbedOptions & PrepareOptions & ReadAudioOptions;
+
+export type ZeroShotOptions = Omit<EmbedAudioOptions, 'normalize'> & {
+  /** The text of a label, where `{}` stands for it; default "this is a sound of {}". */
+  template?: string;
+};
 
 export interface LabelScore {
   label: string;
@@ -25,28 +40,41 @@ export interface LabelScore {
   cosine: number;
 }
 
-/** Audio and text in one space. */
+/** Audio and text in one space: embeddings of E channels that are near where sound and description belong together. */
 export interface Clap {
   readonly config: ClapConfig;
   readonly frontend: Frontend;
-  /** [N, E] */
+  /**
+   * Embeddings [N, E]. Audio is brought to the config's rate and duration first.
+   * @throws PengiError E_NOT_FOUND, E_AUDIO_… with the file's name, E_NONFINITE
+   */
   embedAudio(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
-  /** [N, E] */
+  /**
+   * Embeddings [N, E]. Of longer texts the first `promptLength` tokens count.
+   * @throws PengiError E_TEXT for empty texts and words that a small vocabulary lacks, E_NONFINITE
+   */
   embedText(texts: readonly string[], options?: EmbedOptions): Promise<NdArray<'float32'>>;
-  /** [A, T]: exp(logit_scale) · cosine of embeddings [A, E] and [T, E]. */
+  /**
+   * exp(logit_scale) · cosine [A, T] of embeddings [A, E] and [T, E] of any length: msclap's `compute_similarity`.
+   * @throws PengiError E_SHAPE, E_NONFINITE
+   */
   similarity(audio: NdArray, text: NdArray): NdArray<'float32'>;
-  /** For each recording the labels, the most probable first. `{}` in the template stands for the label. */
+  /**
+   * For each recording the labels, the most similar first and of equals the earlier one.
+   * @throws PengiError E_USAGE for no labels, an empty one, a template without `{}`; what the embeddings throw
+   */
   zeroShot(
     inputs: readonly AudioInput[],
     labels: readonly string[],
-    options?: { template?: string },
+    options?: ZeroShotOptions,
   ): Promise<LabelScore[][]>;
   dispose(): Promise<void>;
 }
 
-/** How many clips or texts go through an encoder at once: few sizes, as each is compiled. */
-const BATCH = 8;
-
+/**
+ * A CLAP of parameters in memory.
+ * @throws PengiError E_CONFIG for a front end or vocabulary that cannot be
+ */
 export function createClap(
   params: ClapParams<NdArray>,
   config: ClapConfig,
@@ -60,20 +88,33 @@ export function createClap(
     config,
     frontend,
     async embedAudio(inputs, options = {}) {
-      return finished(await audioEncoder.embed(inputs, options), options);
+      const embeddings = await audioEncoder.embed(inputs, options);
+      return options.normalize === false ? embeddings : normalized(embeddings);
     },
     async embedText(texts, options = {}) {
-      return finished(await textEncoder.embed(texts), options);
+      refuseEmpty('E_TEXT', 'text', texts);
+      const embeddings = await textEncoder.embed(texts, options);
+      return options.normalize === false ? embeddings : normalized(embeddings);
     },
-    similarity: (audio, text) => similarityOf(scale, audio, text),
-    async zeroShot(inputs, labels, { template = 'this is a sound of {}' } = {}) {
-      if (labels.length === 0) throw new PengiError('E_USAGE', 'no labels to choose from');
-      const audio = await clap.embedAudio(inputs);
-      const text = await clap.embedText(labels.map((label) => template.replaceAll('{}', label)));
-      const scores = clap.similarity(audio, text);
-      return inputs.map((_, i) =>
-        rank(labels, scores.data.subarray(i * labels.length, (i + 1) * labels.length), scale),
+    similarity(audio, text) {
+      const { data, shape } = cosines(audio, text);
+      return floats(
+        data.map((cosine) => scale * cosine),
+        shape,
       );
+    },
+    async zeroShot(inputs, labels, { template = 'this is a sound of {}', ...options } = {}) {
+      if (labels.length === 0) throw new PengiError('E_USAGE', 'no labels to choose from');
+      refuseEmpty('E_USAGE', 'label', labels);
+      if (!template.includes('{}'))
+        throw new PengiError('E_USAGE', `the template "${printable(template)}" has no {} for the label`);
+      // A function, as $ means something in a text that replaces another.
+      const texts = labels.map((label) => template.replaceAll('{}', () => label));
+      const text = await clap.embedText(texts, options);
+      const { data } = cosines(await clap.embedAudio(inputs, options), text);
+      return inputs.map((_, i) => {
+        return ranked(labels, data.subarray(i * labels.length, (i + 1) * labels.length), scale);
+      });
     },
     async dispose() {
       await Promise.all([audioEncoder.dispose(), textEncoder.dispose()]);
@@ -85,7 +126,7 @@ export function createClap(
 /** An audio tower that runs: recordings in, embeddings [N, E] out, not normalised. */
 export interface AudioEncoder {
   embed(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
-  /** From log-mels [N, frames, mels]. */
+  /** From log-mels [N, frames, mels] in dB. @throws PengiError E_SHAPE */
   embedLogMel(logMel: NdArray<'float32'>): Promise<NdArray<'float32'>>;
   dispose(): Promise<void>;
 }
@@ -101,37 +142,38 @@ export function createAudioEncoder(
     params,
     { name: 'clap.audio' },
   );
-  const encoder: AudioEncoder = {
-    async embed(inputs, options = {}) {
-      const rows: Float32Array[] = [];
-      for (let from = 0; from < inputs.length; from += BATCH) {
+  const embedLogMel: AudioEncoder['embedLogMel'] = async (logMel) =>
+    (await program.run(logMel)) as NdArray<'float32'>;
+
+  const prepared = async (input: AudioInput, options: EmbedAudioOptions) => {
+    const isFile = typeof input === 'string';
+    const { samples, warnings } = isFile
+      ? await frontend.load(input, options)
+      : frontend.prepare(input, options);
+    for (const warning of warnings) options.warn?.(isFile ? `${printable(input)}: ${warning}` : warning);
+    return samples;
+  };
+  return {
+    embed(inputs, options = {}) {
+      return inBatches(inputs, widthOf(params), async (batch) => {
         const clips: Float32Array[] = [];
-        for (const input of inputs.slice(from, from + BATCH)) {
-          const { samples } =
-            typeof input === 'string'
-              ? await frontend.load(input, options)
-              : frontend.prepare(input, options);
-          clips.push(samples);
-        }
-        rows.push((await encoder.embedLogMel(frontend.logMelBatch(clips))).data);
-      }
-      return joined(rows, inputs.length);
+        for (const input of batch) clips.push(await prepared(input, options));
+        return embedLogMel(frontend.logMelBatch(clips));
+      });
     },
-    async embedLogMel(logMel) {
-      return (await program.run(logMel)) as NdArray<'float32'>;
-    },
+    embedLogMel,
     dispose: () => program.dispose(),
   };
-  return encoder;
 }
 
-/** A text tower that runs: texts in, embeddings [N, E] out, not normalised. */
+/** A text tower that runs: texts in, embeddings [N, E] out, not normalised. An empty text is start and end alone. */
 export interface TextEncoder {
   readonly tokenizer: ClipTokenizer;
-  embed(texts: readonly string[]): Promise<NdArray<'float32'>>;
+  embed(texts: readonly string[], options?: Pick<EmbedOptions, 'warn'>): Promise<NdArray<'float32'>>;
   dispose(): Promise<void>;
 }
 
+/** @throws PengiError E_CONFIG for `keptIds` that are no part of CLIP's vocabulary */
 export function createTextEncoder(
   params: TextEncoderParams<NdArray>,
   config: ClipTextConfig,
@@ -143,26 +185,30 @@ export function createTextEncoder(
   });
   return {
     tokenizer,
-    async embed(texts) {
-      const rows: Float32Array[] = [];
-      for (let from = 0; from < texts.length; from += BATCH)
-        rows.push(
-          (await program.run(promptIds(tokenizer, texts.slice(from, from + BATCH), config)))
-            .data as Float32Array,
-        );
-      return joined(rows, texts.length);
+    embed(texts, { warn } = {}) {
+      return inBatches(texts, widthOf(params), async (batch) => {
+        return (await program.run(promptIds(tokenizer, batch, config, warn))) as NdArray<'float32'>;
+      });
     },
     dispose: () => program.dispose(),
   };
 }
 
-/** [N, promptLength] int32 */
+/**
+ * Ids [N, promptLength] int32 of texts, cut or padded.
+ * @throws PengiError E_TEXT
+ */
 export function promptIds(
   tokenizer: ClipTokenizer,
   texts: readonly string[],
   { promptLength }: Pick<ClipTextConfig, 'promptLength'>,
+  warn?: Warn,
 ): NdArray<'int32'> {
-  const ids = texts.flatMap((text) => [...tokenizer.encodePrompt(text, promptLength).ids]);
+  const ids = texts.flatMap((text) => {
+    const prompt = tokenizer.encodePrompt(text, promptLength);
+    if (prompt.truncated) warn?.(`"${printable(text, 40)}" is cut to ${promptLength} tokens`);
+    return [...prompt.ids];
+  });
   return ints(ids, [texts.length, promptLength]);
 }
 
@@ -172,56 +218,37 @@ export function clipTokenizerOf({ keptIds }: Pick<ClipTextConfig, 'keptIds'>): C
   return keptIds === null ? full : createSubsetClipTokenizer(full, keptIds);
 }
 
-function similarityOf(scale: number, audio: NdArray, text: NdArray): NdArray<'float32'> {
-  const [A, E] = audio.shape as [number, number];
-  const T = text.shape[0]!;
-  if (text.shape[1] !== E)
-    throw new PengiError(
-      'E_SHAPE',
-      `audio embeddings of ${E} and text embeddings of ${text.shape[1]} channels`,
-    );
-  const [a, t] = [normalized(audio).data, normalized(text).data];
-  const scores = new Float32Array(A * T);
-  for (let i = 0; i < A; i++)
-    for (let j = 0; j < T; j++) {
-      let dot = 0;
-      for (let e = 0; e < E; e++) dot += a[i * E + e]! * t[j * E + e]!;
-      scores[i * T + j] = scale * dot;
-    }
-  return floats(scores, [A, T]);
+/** How many clips or texts go through an encoder at once: few sizes, as each is compiled. */
+const BATCH = 8;
+
+/** [items, width], from embeddings of a few items at a time. */
+async function inBatches<Item>(
+  items: readonly Item[],
+  width: number,
+  embed: (batch: readonly Item[]) => Promise<NdArray<'float32'>>,
+): Promise<NdArray<'float32'>> {
+  const rows = new Float32Array(items.length * width);
+  for (let from = 0; from < items.length; from += BATCH)
+    rows.set((await embed(items.slice(from, from + BATCH))).data, from * width);
+  return floats(rows, [items.length, width]);
 }
 
-function rank(labels: readonly string[], scores: Float32Array, scale: number): LabelScore[] {
-  const max = scores.reduce((a, b) => Math.max(a, b));
-  const weights = Array.from(scores, (score) => Math.exp(score - max));
+/** E of an encoder. */
+function widthOf({ projection }: Pick<AudioEncoderParams<NdArray>, 'projection'>): number {
+  return projection.layer_norm.weight.shape[0]!;
+}
+
+function refuseEmpty(code: 'E_TEXT' | 'E_USAGE', what: string, texts: readonly string[]): void {
+  const empty = texts.findIndex((text) => typeof text === 'string' && text.trim() === '');
+  if (empty >= 0) throw new PengiError(code, `${what} ${empty + 1} is empty`);
+}
+
+/** By cosine, not by probability: of those the smallest are all 0. */
+function ranked(labels: readonly string[], row: Float32Array, scale: number): LabelScore[] {
+  const best = row.reduce((a, b) => Math.max(a, b));
+  const weights = Array.from(row, (cosine) => Math.exp(scale * (cosine - best)));
   const total = weights.reduce((a, b) => a + b, 0);
   return labels
-    .map((label, i) => ({ label, probability: weights[i]! / total, cosine: scores[i]! / scale }))
-    .sort((a, b) => b.probability - a.probability);
-}
-
-function finished(embeddings: NdArray<'float32'>, { normalize = true }: EmbedOptions): NdArray<'float32'> {
-  return normalize ? normalized(embeddings) : embeddings;
-}
-
-/** Rows divided by their lengths. */
-export function normalized({ data, shape }: NdArray): NdArray<'float32'> {
-  const [rows, width] = shape as [number, number];
-  const result = Float32Array.from(data as Float32Array);
-  for (let i = 0; i < rows; i++) {
-    const row = result.subarray(i * width, (i + 1) * width);
-    const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-    for (let j = 0; j < width; j++) row[j]! /= length;
-  }
-  return floats(result, shape);
-}
-
-function joined(parts: readonly Float32Array[], rows: number): NdArray<'float32'> {
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  return floats(data, [rows, rows === 0 ? 0 : data.length / rows]);
+    .map((label, i) => ({ label, probability: weights[i]! / total, cosine: row[i]! }))
+    .sort((a, b) => b.cosine - a.cosine);
 }

@@ -164,6 +164,15 @@ describe('prompts', () => {
     expect(prompt.truncated).toBe(true);
   });
 
+  it.each([1, 0, -1, 2.5, Number.NaN])('hold start and end, so not %d ids', (length) => {
+    expect(() => clip.encodePrompt('a', length)).toThrow(
+      expect.objectContaining({
+        code: 'E_USAGE',
+        message: `a prompt holds start and end, so at least 2 ids, found ${length}`,
+      }),
+    );
+  });
+
   it('always have the length asked for', () => {
     fc.assert(
       fc.property(anyText(), fc.integer({ min: 2, max: 77 }), (text, length) => {

@@ -35,6 +35,7 @@ export interface ClipTokenizer {
   /**
    * `text` as exactly `length` ids, as the wrapper has it: what does not fit between start and end is cut, the rest is
    * filled with `end`, where the mask is 0.
+   * @throws PengiError E_TEXT as `encode`, E_USAGE for a length below 2
    */
   encodePrompt(text: string, length?: number): ClipPrompt;
 }
@@ -123,6 +124,8 @@ function fromPieces(vocabulary: Vocabulary): ClipTokenizer {
           .map(token),
       ),
     encodePrompt(text, length = CLIP_PROMPT_LENGTH) {
+      if (!(Number.isInteger(length) && length >= 2))
+        throw new PengiError('E_USAGE', `a prompt holds start and end, so at least 2 ids, found ${length}`);
       const found = encode(text);
       const truncated = found.length > length;
       const ids = new Int32Array(length).fill(end);

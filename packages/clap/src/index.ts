@@ -9,9 +9,9 @@ export {
   type EmbedAudioOptions,
   type EmbedOptions,
   type LabelScore,
-  normalized,
   promptIds,
   type TextEncoder,
+  type ZeroShotOptions,
 } from './clap.js';
 export {
   CLIP_PROMPT_LENGTH,
@@ -31,6 +31,7 @@ export {
   clipTextConfigSchema,
   frontendConfigSchema,
 } from './config.js';
+export { cosines, type Neighbour, nearest, normalized } from './embeddings.js';
 export { clapParams, frontendOf, HTSAT_PREFIX, loadClap, TOWER_CONSTANTS } from './load.js';
 export {
   type ClapBatch,

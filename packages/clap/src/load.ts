@@ -1,6 +1,6 @@
 import { createFrontend, type Frontend } from '@pengi/audio-frontend';
 import { mergeParameters, openModelFolder, type TensorSource } from '@pengi/checkpoint';
-import { type NdArray, validate } from '@pengi/core';
+import { type NdArray, PengiError, validate } from '@pengi/core';
 import { HTSAT_CONSTANTS } from '@pengi/htsat';
 import { defaultEngine, type Engine } from '@pengi/jit';
 import { type Clap, createClap } from './clap.js';
@@ -18,7 +18,10 @@ export const TOWER_CONSTANTS = [
 
 const MEL_BANK = `${HTSAT_PREFIX}logmel_extractor.melW`;
 
-/** CLAP's parameters out of a file. */
+/**
+ * CLAP's parameters out of a file, or out of arrays by name.
+ * @throws PengiError E_WEIGHTS that lists what is missing, extra or of another shape, E_CONFIG
+ */
 export function clapParams(
   source: TensorSource | Readonly<Record<string, NdArray>>,
   config: ClapConfig,
@@ -29,15 +32,23 @@ export function clapParams(
 /**
  * The front end of a model: with the mel bank of its checkpoint where there is one, as the checkpoint's own values are
  * what the encoder was trained with.
+ * @throws PengiError E_WEIGHTS for a bank of another size, E_CONFIG
  */
 export function frontendOf(config: Pick<ClapConfig, 'frontend'>, source: TensorSource): Frontend {
   if (!source.tensors.has(MEL_BANK)) return createFrontend(config.frontend);
-  return createFrontend(config.frontend, { melBank: source.array(MEL_BANK) as NdArray<'float32'> });
+  const melBank = source.array(MEL_BANK);
+  const { fftSize, mels } = config.frontend;
+  const wanted = `float32 [${fftSize / 2 + 1},${mels}]`;
+  const found = `${melBank.dtype} [${melBank.shape}]`;
+  if (found !== wanted)
+    throw new PengiError('E_WEIGHTS', `${MEL_BANK}: file has ${found}, the front end wants ${wanted}`);
+  return createFrontend(config.frontend, { melBank: melBank as NdArray<'float32'> });
 }
 
 /**
- * Loads a CLAP model folder.
- * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS
+ * Loads a CLAP model folder, such as `saveModelFolder(dir, {config, tensors})` of @pengi/checkpoint writes it.
+ * @param engine jit's default one if none is given
+ * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS, E_ENGINE
  */
 export async function loadClap(dir: string, { engine }: { engine?: Engine } = {}): Promise<Clap> {
   const folder = await openModelFolder(dir);

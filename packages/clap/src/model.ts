@@ -1,7 +1,9 @@
 /**
- * CLAP (Elizalde et al., 2023; Pengi section 3.1): an audio and a text encoder with a joint space. Shape letters: B batch,
- * T tokens or frames, M mels, C channels of the text tower, E channels of the joint space.
+ * CLAP (Elizalde et al., ICASSP 2023) with the encoders that Pengi trains it with (Deshmukh et al., NeurIPS 2023, appendix
+ * D): HTSAT, CLIP's text tower, a projection behind each into a joint space, and the contrastive loss. Shape letters: B
+ * batch, T tokens or frames, M mels, C channels of the text tower, E channels of the joint space.
  */
+import { PengiError } from '@pengi/core';
 import { type HtsatConfig, type HtsatOptions, htsat } from '@pengi/htsat';
 import {
   attend,
@@ -35,12 +37,15 @@ import type {
 export interface EncoderOptions {
   /** Training: turns dropout, drop path and SpecAugment on. */
   keys?: Keys | undefined;
-  /** Dropout inside of the projection in training. */
+  /** Dropout inside of the projection in training; default 0. The reference's is 0.5. */
   projectionDropout?: number;
   probe?: Probe | undefined;
 }
 
-/** Log-mels [B, T, M] in dB -> embeddings [B, E], not normalised. */
+/**
+ * Log-mels [B, T, M] in dB -> embeddings [B, E], not normalised.
+ * @throws PengiError E_SHAPE, see `htsat`
+ */
 export function encodeAudio(
   p: AudioEncoderParams,
   logMel: Tensor,
@@ -52,7 +57,10 @@ export function encodeAudio(
   return project(p.projection, latent, options.projectionDropout ?? 0, fold(options.keys, 'audioProjection'));
 }
 
-/** Token ids [B, T] int32, start first, end and padding being the largest id -> embeddings [B, E], not normalised. */
+/**
+ * Token ids [B, T] int32, start first, end and padding being the largest id -> embeddings [B, E], not normalised.
+ * @throws PengiError E_SHAPE, see `clipText`
+ */
 export function encodeText(
   p: TextEncoderParams,
   ids: Tensor,
@@ -76,9 +84,11 @@ function project(p: ProjectionParams, x: Tensor, rate: number, keys: Keys | unde
 }
 
 /**
- * CLIP's text tower.
+ * CLIP's text tower (Radford et al., 2021) as transformers has it: pre-norm layers with causal attention and quick-GELU.
+ * @param ids [B, T] int32
  * @param attentionMask [B, T] of 1 and 0; it changes only what padding itself becomes, as attention is causal
  * @returns hidden states [B, T, C] and, pooled, that of the first end token [B, C]
+ * @throws PengiError E_SHAPE for other ids and for more than the tower has positions
  */
 export function clipText(
   p: ClipTextParams,
@@ -87,6 +97,11 @@ export function clipText(
   { keys, probe, attentionMask }: EncoderOptions & { attentionMask?: Tensor } = {},
 ): { hidden: Tensor; pooled: Tensor } {
   const [B, T] = ids.shape as [number, number];
+  if (ids.rank !== 2 || ids.dtype !== 'int32' || T < 1 || T > config.positions)
+    throw new PengiError(
+      'E_SHAPE',
+      `the text tower takes int32 ids [B, T] with 1 <= T <= ${config.positions}, found ${ids.dtype} [${ids.shape}]`,
+    );
   const positions = embedding(p.embeddings.position_embedding, tf.range(0, T, 1, 'int32'));
   let x: Tensor = dropout(
     tf.add(embedding(p.embeddings.token_embedding, ids), positions),
@@ -124,37 +139,47 @@ function clipLayer(
   return tf.add(y, dropout(mlp, config.dropout, fold(keys, 'mlp')));
 }
 
-/** [A, T]: exp(logit_scale) times the cosines of audio [A, E] and text [T, E] embeddings. */
+/**
+ * exp(logit_scale) times the cosines of audio [A, E] and text [T, E] embeddings: [A, T] (Pengi equation 4, transposed, where
+ * exp(logit_scale) is τ). The scale is not bounded, as in the reference.
+ * @throws PengiError E_SHAPE
+ */
 export function similarity(logitScale: Tensor, audio: Tensor, text: Tensor): Tensor {
+  if (audio.rank !== 2 || text.rank !== 2 || audio.shape[1] !== text.shape[1])
+    throw new PengiError(
+      'E_SHAPE',
+      `embeddings are [A, E] and [T, E], found [${audio.shape}] and [${text.shape}]`,
+    );
   const cosines = tf.matMul(l2Normalize(audio) as tf.Tensor2D, l2Normalize(text) as tf.Tensor2D, false, true);
   return tf.mul(tf.exp(logitScale), cosines);
 }
 
 /**
- * The symmetric cross-entropy of contrastive pretraining (Pengi appendix D, which lacks the minus sign): the mean over
- * both directions of picking the right partner out of the batch.
- * @param audio [B, E], @param text [B, E], pair by pair
+ * The symmetric cross-entropy of contrastive pretraining (Pengi equation 5, whose terms lack their minus sign): the mean
+ * over both directions of picking the right partner out of the batch, in nats.
+ * @param audio [B, E]
+ * @param text [B, E], pair by pair
  * @param groups [B] int32: pairs of one group have the same text and are equally right for each other; without it, each
- *   pair is its own group
+ *   pair is its own group, which is the reference's loss
+ * @throws PengiError E_SHAPE
  */
 export function contrastiveLoss(logitScale: Tensor, audio: Tensor, text: Tensor, groups?: Tensor): Scalar {
   const logits = similarity(logitScale, audio, text); // [B, B]
-  const B = audio.shape[0]!;
+  const [B, texts] = logits.shape as [number, number];
+  if (B !== texts || (groups && groups.size !== B))
+    throw new PengiError(
+      'E_SHAPE',
+      `${B} audio embeddings, ${texts} text embeddings${groups ? `, groups [${groups.shape}]` : ''}: not pairs`,
+    );
   const partners = groups
     ? tf.cast(tf.equal(tf.reshape(groups, [B, 1]), tf.reshape(groups, [1, B])), 'float32')
-    : tf.tensor2d(identity(B), [B, B]);
+    : tf.eye(B);
   const targets = tf.div(partners, tf.sum(partners, 1, true)); // symmetric, rows sum to 1
   const crossEntropy = (scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores)), 1)));
   return tf.mul(0.5, tf.add(crossEntropy(logits), crossEntropy(tf.transpose(logits)))) as Scalar;
 }
 
-function identity(size: number): Float32Array {
-  const matrix = new Float32Array(size * size);
-  for (let i = 0; i < size; i++) matrix[i * size + i] = 1;
-  return matrix;
-}
-
-/** A batch of pairs. */
+/** A batch of recordings and their captions, pair by pair. */
 export interface ClapBatch<Leaf = Tensor> {
   /** [B, T, M] dB */
   logMel: Leaf;
@@ -164,7 +189,12 @@ export interface ClapBatch<Leaf = Tensor> {
   groups?: Leaf;
 }
 
-/** The loss of one pretraining step. */
+/**
+ * The loss of one pretraining step, to be differentiated. Both towers and both projections are trained; of HTSAT its token
+ * head is not reached, and bn0's statistics are buffers.
+ * @param keys turn dropout, drop path and SpecAugment on
+ * @throws PengiError E_SHAPE
+ */
 export function clapLoss(
   p: ClapParams,
   batch: ClapBatch,

@@ -15,10 +15,13 @@ import {
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ClapConfig, ClipTextConfig } from './config.js';
 
-/** The parameters of CLAP under the names of msclap's checkpoints. */
+/**
+ * The parameters of CLAP: `audio_encoder` and `logit_scale` under the names of msclap's checkpoints, the text tower under
+ * those of Pengi's (msclap has other text towers).
+ */
 export function clapSpec({ audio, text, embedding }: ClapConfig) {
   return {
-    /** ln(1/τ) */
+    /** Its exponential multiplies the cosines; trained, starting as in msclap and CLIP. */
     logit_scale: param([], constantInit(Math.log(1 / 0.07))),
     audio_encoder: audioEncoderSpec(audio, embedding),
     caption_encoder: textEncoderSpec(text, embedding),
