@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { createFrontend, type FrontendConfig } from '@pengi/audio-frontend';
 import { PengiError, type StartProgress, silentProgress } from '@pengi/core';
+import { startWorker } from '@pengi/core/node';
 import {
   createExtractor,
   type ExtractorSettings,
@@ -9,7 +10,6 @@ import {
   type Variant,
 } from './feature-extractor.js';
 import { createFeaturePool, type FeaturePool } from './feature-pool.js';
-import { startFeatureWorker } from './start-feature-worker.js';
 
 /** A recording, and how its log-mel is wanted. */
 export interface FeatureItem {
@@ -98,7 +98,9 @@ export function createFeatureLoader(options: FeatureLoaderOptions): FeatureLoade
 
 function createPool(settings: ExtractorSettings, workers: number): FeaturePool {
   if (workers === 0) return { extract: createExtractor(settings), close: async () => {} };
-  return createFeaturePool(workers, () => startFeatureWorker({ workerData: settings }));
+  return createFeaturePool(workers, () =>
+    startWorker(import.meta.url, 'feature-worker', { workerData: settings }),
+  );
 }
 
 const MAX_SPEED = 24;

@@ -26,6 +26,7 @@ export interface StepProgram<State, Inputs extends unknown[], Output> {
   run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
   /** The state after the last call. The arrays are not written to by later calls. */
   state(): Promise<Arrays<State>>;
+  /** Waits for calls under way, then frees graphs, weights and state. The program cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { leaves, type MapLeaves, rebuildTree, type Tree } from '@pengi/core';
+import { leaves, type MapLeaves, PengiError, rebuildTree, type Tree } from '@pengi/core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients/index.js';
@@ -10,6 +10,7 @@ export type GradsOf<P> = MapLeaves<P, Tensor, Tensor | null>;
  * The value of `f(params)` and its gradient with respect to every leaf of `params`. Unlike `tf.valueAndGrads`, a leaf
  * that the value does not depend on is no error: its gradient is null, as `Parameter.grad` is None in torch.
  * @param f returns a scalar, or a scalar and a tree of tensors worth returning
+ * @throws PengiError E_SHAPE when the loss is no scalar
  */
 export function valueAndGrad<P, Aux = undefined>(
   f: (params: P) => Scalar | { loss: Scalar; aux: Aux },
@@ -19,16 +20,18 @@ export function valueAndGrad<P, Aux = undefined>(
   const entries = leaves<Tensor>(params);
   let aux: Aux | undefined;
 
-  const scalarOf = () => {
+  const lossOf = () => {
     const result = f(params);
-    if (result instanceof tf.Tensor) return result;
+    const loss = result instanceof tf.Tensor ? result : result.loss;
+    if (loss.rank !== 0) throw new PengiError('E_SHAPE', `expected a scalar loss, found [${loss.shape}]`);
     // What a differentiated function does not return is disposed after it, unless it is kept.
-    aux = rebuildTree<Aux>(result.aux, (_path, leaf) => tf.keep(tf.clone(leaf as Tensor)));
-    return result.loss;
+    if (!(result instanceof tf.Tensor))
+      aux = rebuildTree<Aux>(result.aux, (_path, leaf) => tf.keep(tf.clone(leaf as Tensor)));
+    return loss;
   };
   const tensors = entries.map(([, leaf]) => leaf);
   const { value, grads } = orElse(
-    () => tf.engine().gradients(scalarOf, tensors, undefined, true),
+    () => tf.tidy(() => tf.engine().gradients(lossOf, tensors, undefined, true)),
     () => {
       for (const [, kept] of leaves(aux as Tree<Tensor>)) kept.dispose();
       releaseTape();

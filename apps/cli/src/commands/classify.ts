@@ -81,11 +81,11 @@ async function byClap(
   const clap = await loadClap(folder, { engine: await context.engine() });
   return {
     async run(file) {
-      const [scores] = await clap.zeroShot(
-        [file],
-        labels,
-        flags.template === undefined ? {} : { template: flags.template },
-      );
+      const [scores] = await clap.zeroShot([file], labels, {
+        ...(flags.template === undefined ? {} : { template: flags.template }),
+        ...(flags.maxSeconds === undefined ? {} : { maxSeconds: flags.maxSeconds }),
+        warn: (warning) => context.warn(warning),
+      });
       return {
         methods: { 'zero-shot': scores!.map(({ label, probability }) => ({ label, score: probability })) },
       };

@@ -37,14 +37,15 @@ Examples:
         });
       const folder = modelFolder(flags.model);
       const engine = await context.engine();
+      const warn = (warning: string) => context.warn(warning);
       const model =
         modelKind(folder) === 'clap'
           ? await loadClap(folder, { engine })
           : await loadPengi(folder, { engine });
       try {
         const audio =
-          files.length > 0 ? await model.embedAudio(files, { maxSeconds: flags.maxSeconds }) : undefined;
-        const text = texts.length > 0 ? await model.embedText(texts) : undefined;
+          files.length > 0 ? await model.embedAudio(files, { maxSeconds: flags.maxSeconds, warn }) : undefined;
+        const text = texts.length > 0 ? await model.embedText(texts, { warn }) : undefined;
         if (flags.out !== undefined) {
           const tensors = { ...(audio ? { audio } : {}), ...(text ? { text } : {}) };
           await writeSafetensors(flags.out, tensors, {

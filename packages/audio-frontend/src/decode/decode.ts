@@ -127,13 +127,8 @@ async function readBytes(path: string, options: ReadAudioOptions): Promise<Uint8
       await file.close();
     }
   } catch (cause) {
-    if (isPengiError(cause)) throw cause;
-    const { code = '', message = '' } = cause as NodeJS.ErrnoException;
-    const isMissing = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'].includes(code);
-    throw new PengiError(isMissing ? 'E_NOT_FOUND' : 'E_IO', `cannot be read (${code || message})`, {
-      file: path,
-      cause,
-    });
+    const { fileError } = await import('@pengi/core/node'); // like Node's own modules, not before it is needed
+    throw fileError(cause, path, 'read');
   }
 }
 

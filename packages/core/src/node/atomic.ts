@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { isPengiError, PengiError } from '../errors.js';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { isPengiError, PengiError, printable } from '../errors.js';
 
 /**
  * Writes a file so that at every moment either the old content or the whole new one is there: a temporary file in the
@@ -53,8 +53,11 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
   switch (code) {
     case 'ENOENT':
       return verb === 'read'
-        ? new PengiError('E_NOT_FOUND', 'no such file', options)
-        : new PengiError('E_CANNOT_CREATE', 'its folder does not exist', options);
+        ? new PengiError('E_NOT_FOUND', 'does not exist', { ...options, hint: pathHint(file) })
+        : new PengiError('E_CANNOT_CREATE', 'its folder does not exist', {
+            ...options,
+            hint: `create ${printable(dirname(file))}`,
+          });
     case 'EISDIR':
       return new PengiError(
         verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
@@ -67,6 +70,15 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
         'a part of the path is no folder',
         options,
       );
+    case 'ELOOP':
+    case 'ENAMETOOLONG':
+      return new PengiError(
+        verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
+        `is no path that can be followed (${code})`,
+        options,
+      );
+    case 'EEXIST':
+      return new PengiError('E_CANNOT_CREATE', 'something else is in its place', options);
     case 'ENOSPC':
     case 'EDQUOT':
       return new PengiError('E_DISK_FULL', 'no space left', {
@@ -84,4 +96,11 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
     default:
       return new PengiError('E_IO', `cannot be ${verb}: ${message ?? String(error)}`, options);
   }
+}
+
+/** A relative path that is wrong is often right, from another folder. */
+function pathHint(file: string): string {
+  return isAbsolute(file)
+    ? 'check its spelling'
+    : `relative paths count from the current folder, ${printable(process.cwd())}`;
 }

@@ -66,10 +66,13 @@ export function createEagerEngine(name: EngineName, backend: string, description
           state = next.state;
           return output;
         },
-        state: async () => (state === undefined ? initial : download<Arrays<State>>(state)),
+        async state() {
+          assertUsable(label, disposed);
+          return state === undefined ? initial : download<Arrays<State>>(state);
+        },
         async dispose() {
           disposed = true;
-          disposeAll(state ?? [], held.get());
+          if (state !== undefined) disposeAll(state); // disposing twice what it shares with the others is no harm
           start.dispose();
           held.dispose();
         },

@@ -66,15 +66,16 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
       fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
       weights: Arrays<Weights>,
       initial: Arrays<State>,
-      options?: CompileOptions,
+      { name = fn.name || 'step', ...options }: CompileOptions = {},
     ): StepProgram<State, Inputs, Output> {
       // ONNX Runtime on CPU has no resident state; inputs are not copied, so passing it in costs nothing, and each
       // call gives fresh arrays.
       const program = compile<[State, ...Inputs], { state: State; output: Output }>(fn as never, weights, {
-        name: fn.name || 'step',
         ...options,
+        name,
       });
       let state = initial;
+      let disposed = false;
       let last: Promise<unknown> = Promise.resolve(); // each step starts from the state of the one before
       return {
         run(...inputs) {
@@ -87,10 +88,12 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
           return step;
         },
         async state() {
+          assertUsable(name, disposed);
           await last;
           return state;
         },
         async dispose() {
+          disposed = true;
           await last;
           await program.dispose();
         },

@@ -117,6 +117,121 @@ export function testEngine(engine: () => Engine, reference: () => Engine): void 
     expect(Math.abs(state.params.w.data[0]! - 3)).toBeLessThan(0.05);
     await program.dispose();
   });
+
+  it.each<[string, () => unknown]>([
+    ['a number', () => 3],
+    ['a list of numbers', () => [1, 2]],
+    ['a typed array', () => Float32Array.of(1)],
+    ['a tensor', () => tf.scalar(1)],
+    ['data of another dtype', () => ({ dtype: 'float32', shape: [1], data: Int32Array.of(1) })],
+    ['data that does not fill the shape', () => ({ dtype: 'float32', shape: [3], data: Float32Array.of(1) })],
+  ])('refuses %s as an argument', async (_what, make) => {
+    const fn = (x: Tensor) => tf.add(x, 1);
+    const program = engine().compile((_w: object, { x }: { x: Tensor }) => fn(x), {});
+    const steps = engine().compileStep(
+      (_w: object, state: object, x: Tensor) => ({ state, output: fn(x) }),
+      {},
+      {},
+    );
+    const wrong = make() as NdArray;
+    await expect(program.run({ x: wrong })).rejects.toMatchObject({ code: 'E_SHAPE' });
+    await expect(steps.run(wrong)).rejects.toMatchObject({ code: 'E_SHAPE' });
+    expect((await program.run({ x: floats([1]) })).data[0]).toBe(2);
+    if (wrong instanceof tf.Tensor) wrong.dispose();
+  });
+
+  /** A step that adds its input to the state. */
+  const summation = () =>
+    engine().compileStep(
+      (_w: object, { sum }: { sum: Tensor }, x: Tensor) => {
+        const next = tf.add(sum, x);
+        return { state: { sum: next }, output: next };
+      },
+      {},
+      { sum: floats([0, 0]) },
+    );
+
+  it('runs steps one after the other, however they are called', async () => {
+    const program = summation();
+    const runs = [1, 2, 3, 4].map((x) => program.run(floats([x, 0])));
+    const state = await program.state();
+    expect((await Promise.all(runs)).map(({ data }) => data[0])).toEqual([1, 3, 6, 10]);
+    expect([...state.sum.data]).toEqual([10, 0]);
+    await program.dispose();
+  });
+
+  it('leaves the state as it was when a step fails', async () => {
+    const program = summation();
+    const unfit = floats([1, 1, 1]);
+    const runs = [floats([1, 0]), unfit, floats([2, 0])].map((x) => program.run(x));
+    const settled = await Promise.allSettled(runs);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect([...(await program.state()).sum.data]).toEqual([3, 0]);
+    await program.dispose();
+  });
+
+  it('keeps weights and state that a function hands out', async () => {
+    const program = engine().compile((w: { k: Tensor }, x: Tensor) => ({ k: w.k, y: tf.mul(w.k, x) }), {
+      k: floats([5]),
+    });
+    const steps = engine().compileStep(
+      (w: { k: Tensor; l: Tensor }, { a, b }: { a: Tensor; b: Tensor; k: Tensor }) => ({
+        state: { a: b, b: a, k: w.k },
+        output: [a, b, w.l],
+      }),
+      { k: floats([5]), l: floats([6]) },
+      { a: floats([1]), b: floats([2]), k: floats([0]) },
+    );
+    for (const [a, b] of [
+      [1, 2],
+      [2, 1],
+      [1, 2],
+    ]) {
+      const { k, y } = await program.run(floats([a!]));
+      expect([k.data[0], y.data[0]]).toEqual([5, 5 * a!]);
+      expect((await steps.run()).map(({ data }) => data[0])).toEqual([a, b, 6]);
+    }
+    const state = await steps.state();
+    expect([state.a, state.b, state.k].map(({ data }) => data[0])).toEqual([2, 1, 5]);
+    await program.dispose();
+    await steps.dispose();
+  });
+
+  it('keeps no tensor, whether calls succeed or fail', async () => {
+    const before = tf.memory().numTensors;
+    const program = engine().compile((w: { k: Tensor }, x: Tensor) => [tf.add(w.k, x), w.k], {
+      k: floats([1, 2]),
+    });
+    const steps = summation();
+    for (const x of [floats([1, 2]), floats([1]), floats([1, 2, 3])])
+      await Promise.allSettled([program.run(x), steps.run(x)]);
+    await program.dispose();
+    await steps.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('cannot be used after dispose, which may be called again and reads nothing', async () => {
+    let reads = 0;
+    const k: NdArray = {
+      dtype: 'float32',
+      shape: [1],
+      get data() {
+        reads++;
+        return Float32Array.of(1);
+      },
+    };
+    const program = engine().compile((w: { k: Tensor }, x: Tensor) => tf.add(w.k, x), { k });
+    const steps = engine().compileStep(
+      (w: { k: Tensor }, state: object) => ({ state, output: w.k }),
+      { k },
+      {},
+    );
+    for (const disposable of [program, steps, program, steps]) await disposable.dispose();
+    expect(reads).toBe(0);
+    await expect(program.run(floats([1]))).rejects.toMatchObject({ code: 'E_USAGE' });
+    await expect(steps.run()).rejects.toMatchObject({ code: 'E_USAGE' });
+    await expect(steps.state()).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
 }
 
 /** The gradients of a weighted sum of all outputs with respect to each float input. */
@@ -137,7 +252,7 @@ export function gradientOf(fn: (...inputs: Tensor[]) => Tensor | Tensor[]) {
 }
 
 /** Σ output · weight with weights that differ by position, so that no error cancels. */
-export function weightedSum(fn: (...inputs: Tensor[]) => Tensor | Tensor[], inputs: Tensor[]): Scalar {
+function weightedSum(fn: (...inputs: Tensor[]) => Tensor | Tensor[], inputs: Tensor[]): Scalar {
   const terms = [fn(...inputs)].flat().map((y) => {
     const weights = tf.reshape(tf.sin(tf.range(1, y.size + 1)), y.shape);
     return tf.sum(tf.mul(tf.cast(y, 'float32'), weights));
