@@ -4,6 +4,7 @@ import { addAsk, addCaption } from './commands/caption.js';
 import { addClassify } from './commands/classify.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
+import { addPull } from './commands/pull.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addTrain } from './commands/train.js';
 import type { SetStatus } from './status.js';
@@ -22,7 +23,7 @@ export function createProgram(setStatus: SetStatus): Command {
     .option('--debug', 'print stack traces')
     .option('--engine <name>', 'jit (default), tensorflow, wasm or cpu')
     .option('--threads <n>', 'threads of the engine (default: all cores)', Number);
-  for (const add of [addCaption, addAsk, addClassify, addEmbed, addTrain, addQuickstart, addDoctor])
+  for (const add of [addCaption, addAsk, addClassify, addEmbed, addTrain, addQuickstart, addPull, addDoctor])
     add(program, setStatus);
   return program;
 }

@@ -39,10 +39,11 @@ export function melFilterBank(settings: MelSettings): NdArray<'float32'> {
 export function compareMelBanks(a: NdArray, b: NdArray): number {
   if (a.shape.join() !== b.shape.join())
     throw new PengiError('E_SHAPE', `mel banks of shape [${a.shape}] and [${b.shape}]`);
+  const [one, other] = [a.data, b.data]; // once: of a bank in a file, each time reads it
   let largest = 0;
   // Not Math.max alone: it would let a NaN through as "no difference".
-  for (let i = 0; i < a.data.length; i++) {
-    const difference = Math.abs(a.data[i]! - b.data[i]!);
+  for (let i = 0; i < one.length; i++) {
+    const difference = Math.abs(one[i]! - other[i]!);
     if (!(difference <= largest)) largest = difference;
   }
   return largest;
@@ -59,13 +60,14 @@ export interface SparseMelBank {
 /** Two thousandths of a bank's entries are not zero; skipping the others is what makes the product cheap. */
 export function sparseMelBank(bank: NdArray<'float32'>): SparseMelBank {
   const [bins = 0, mels = 0] = bank.shape;
+  const { data } = bank; // once: of a bank in a file, each time reads it
   const first = new Int32Array(mels);
   const end = new Int32Array(mels);
   const offset = new Int32Array(mels);
   const weights: number[] = [];
   let topBin = 0;
   for (let m = 0; m < mels; m++) {
-    const column = Array.from({ length: bins }, (_, k) => bank.data[k * mels + m]!);
+    const column = Array.from({ length: bins }, (_, k) => data[k * mels + m]!);
     const isUsed = (weight: number) => weight !== 0;
     const start = Math.max(0, column.findIndex(isUsed));
     const stop = column.findLastIndex(isUsed) + 1;

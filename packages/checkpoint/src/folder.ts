@@ -118,7 +118,8 @@ async function refuseForeign(
   });
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine has this number. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -8,6 +8,7 @@ export { type MergeOptions, mergeParameters, stripCommonPrefix } from './merge.j
 export { type ModelContent, type ModelFolder, openModelFolder, saveModelFolder } from './model-folder.js';
 export { openSafetensors } from './open.js';
 export { parseSafetensors, type SafetensorsBytes } from './parse.js';
+export { openPth, type PlainValue, type PthFile, type PthOptions, type PthTensorInfo } from './pth/index.js';
 export { sha256File } from './sha256.js';
 export type { FileTensorInfo, RawTensor, TensorFile, TensorInfo, TensorSource } from './source.js';
 export { type WriteOptions, type WrittenFile, writeSafetensors } from './write.js';

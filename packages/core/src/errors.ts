@@ -10,7 +10,7 @@ export const ERROR_CODES = {
   E_CANNOT_CREATE: { exit: 73, meaning: 'an output file or folder cannot be written' },
   E_IO: { exit: 74, meaning: 'reading or writing failed' },
   E_DISK_FULL: { exit: 74, meaning: 'no space left where the output goes' },
-  E_BUSY: { exit: 75, meaning: 'another process uses the same run folder' },
+  E_BUSY: { exit: 75, meaning: 'another process uses the same folder or file' },
   E_AUDIO_EMPTY: { exit: 65, meaning: 'an audio file holds no samples' },
   E_AUDIO_FORMAT: { exit: 65, meaning: 'not an audio format that is read here' },
   E_AUDIO_HEADER: { exit: 65, meaning: 'the header of an audio file contradicts itself or the file' },

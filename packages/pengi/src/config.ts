@@ -50,11 +50,38 @@ export const pengiConfigSchema = z
       if (mapper.kind !== 'sequence')
         must(mapper.inputs === config.embedding, name, `inputs must be ${config.embedding}`);
     }
-    const prefix = config.audioMapper.prefixLength + config.promptMapper.prefixLength;
+    const prefix = prefixLengthOf(config);
     must(prefix < config.gpt2.positions, 'gpt2', `a prefix of ${prefix} leaves no position for text`);
+    must(
+      config.frontend.mels === config.audio.mels,
+      'audio',
+      `mels must be those of the frontend, ${config.frontend.mels}`,
+    );
+    const { keptIds, vocabularySize } = config.gpt2;
+    must(
+      keptIds === null ? config.stopToken < vocabularySize : keptIds.includes(config.stopToken),
+      'stopToken',
+      'must be in the vocabulary of gpt2',
+    );
   });
 
+/** Which parts a Pengi has, and their sizes: config.json of a model folder. */
 export type PengiConfig = Readonly<z.infer<typeof pengiConfigSchema>>;
+
+/** How many vectors the prefix has without additional text: those of the audio, then those of the prompt. */
+export function prefixLengthOf(config: Mappers): number {
+  return config.audioMapper.prefixLength + config.promptMapper.prefixLength;
+}
+
+type Mappers = Pick<PengiConfig, 'audioMapper' | 'promptMapper'>;
+
+/**
+ * The most tokens that the language model can give after the prefix and `additional` tokens. The last one is not fed to
+ * it any more, so it needs no position.
+ */
+export function tokensAfterPrefix(config: PengiConfig, additional = 0): number {
+  return config.gpt2.positions - prefixLengthOf(config) - additional + 1;
+}
 
 /** The released `base`: as the code has it, which halves the YAML's 8 mapper layers. */
 export const PENGI_BASE = {

@@ -1,3 +1,4 @@
+export type { AudioInput } from '@pengi/clap';
 export type { ClassifyOptions, LabelScores } from './classify.js';
 export {
   PENGI_BASE,
@@ -18,13 +19,16 @@ export {
   promptEmbedding,
   promptPrefix,
 } from './model.js';
-export { FROZEN_IN_TRAINING, type PengiParams, pengiSpec } from './params.js';
+export { FROZEN_IN_TRAINING, frozenInTraining, type PengiParams, pengiSpec } from './params.js';
 export {
   type Answer,
+  type AudioOptions,
   createPengi,
+  type GeneratedText,
   type GenerateOptions,
   type Pengi,
   type Prefixes,
+  type WarnOptions,
 } from './pengi.js';
 export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';
 export { pengiTokenizer } from './tokenizer.js';

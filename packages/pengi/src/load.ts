@@ -13,7 +13,11 @@ const CONSTANTS = [
   'caption_decoder.gpt.transformer.h.*.attn.masked_bias',
 ];
 
-/** Pengi's parameters out of a file. */
+/**
+ * Pengi's parameters out of a file, whose names are the released ones. The output layer may be there beside the embedding
+ * or instead of it.
+ * @throws PengiError E_WEIGHTS that lists what is missing, extra or of another shape, E_CONFIG
+ */
 export function pengiParams(
   source: TensorSource | Readonly<Record<string, NdArray>>,
   config: PengiConfig,
@@ -26,7 +30,8 @@ export function pengiParams(
 }
 
 /**
- * Loads a Pengi model folder.
+ * Loads a Pengi model folder (`config.json`, `model.safetensors`). A mel bank among the weights is used instead of the
+ * computed one, as it is what the encoder was trained with.
  * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS
  */
 export async function loadPengi(dir: string, { engine }: { engine?: Engine } = {}): Promise<Pengi> {

@@ -1,6 +1,7 @@
 /**
  * Pengi (Deshmukh et al., NeurIPS 2023): audio and a prompt become a prefix of a frozen language model, which says the
- * rest. Shape letters: B batch, T frames, M mels, P prefix length, C channels of the language model, L caption length.
+ * rest. Shape letters: B batch, T frames, M mels, E channels of embeddings, n tokens of a prompt, P length of a half of the
+ * prefix, C channels of the language model, L caption length, V vocabulary.
  */
 import { encodeAudio, encodeText } from '@pengi/clap';
 import { gpt2Embed, gpt2Hidden, gpt2Logits, tokenLosses } from '@pengi/gpt2';
@@ -35,7 +36,7 @@ export function audioEmbedding(
   );
 }
 
-/** The audio half of the prefix, [B, P, C], from audio embeddings (equation 1 of the paper). */
+/** The audio half of the prefix, [B, P, C], from audio embeddings [B, E] (equation 1 of the paper). */
 export function audioPrefix(p: PengiParams, embedding: Tensor, config: PengiConfig): Tensor {
   return mapPrefix(p.caption_decoder.audio_project, embedding, config.audioMapper);
 }
@@ -57,7 +58,7 @@ export function promptEmbedding(
   });
 }
 
-/** The prompt's half of the prefix, [B, P, C]. */
+/** The prompt's half of the prefix, [B, P, C], from what `promptEmbedding` gives; normalised as the config says. */
 export function promptPrefix(p: PengiParams, embedding: Tensor, config: PengiConfig): Tensor {
   const normalized = config.text && config.textNorm === 'training' ? l2Normalize(embedding) : embedding;
   return mapPrefix(p.caption_decoder.text_project, normalized, config.promptMapper);
@@ -75,7 +76,11 @@ export interface PengiBatch<Leaf = Tensor> {
   captionMask: Leaf;
 }
 
-/** What the language model makes of a batch: its hidden states [B, L, C] before each caption token, and the prefix. */
+/**
+ * What the language model makes of a batch, which it reads as prefix and caption one after the other (equation 2): its
+ * hidden states [B, L, C] at the position before each caption token, and the prefix [B, 2P, C], audio first.
+ * @throws PengiError E_SHAPE when prefix and caption exceed the model's positions, or log-mels do not fit the encoder
+ */
 export function captionHidden(
   p: PengiParams,
   batch: PengiBatch,
@@ -95,8 +100,9 @@ export function captionHidden(
 }
 
 /**
- * The captioning loss (section 3.2): mean cross-entropy in nats over all caption tokens of the batch. The language model
- * runs without dropout, as it is frozen; right padding cannot be seen by what counts.
+ * The captioning loss (equation 3): mean cross-entropy in nats over the caption tokens of the batch that count, where the
+ * paper has a sum. The language model runs without dropout, as it is frozen; it cannot see the padding at the right from
+ * where something counts.
  */
 export function pengiLoss(
   p: PengiParams,

@@ -5,7 +5,10 @@ import { mapperSpec } from '@pengi/prefix-mapper';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { PengiConfig } from './config.js';
 
-/** The parameters of Pengi under the names of the released checkpoints. */
+/**
+ * The parameters of Pengi under the names of the released checkpoints.
+ * @throws PengiError E_CONFIG for a part that cannot be
+ */
 export function pengiSpec(config: PengiConfig) {
   return {
     audio_encoder: audioEncoderSpec(config.audio, config.embedding),
@@ -20,5 +23,13 @@ export function pengiSpec(config: PengiConfig) {
 
 export type PengiParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof pengiSpec>, Leaf>;
 
-/** What the reference freezes: the language model and CLIP's tower, but not the projections above it (compatibility). */
+/**
+ * What training leaves as it is: the language model and CLIP's tower (section 3.1), but not the projections above the
+ * tower, which the reference trains, too.
+ */
 export const FROZEN_IN_TRAINING = ['caption_encoder.base', 'caption_decoder.gpt'];
+
+/** The patterns of `FROZEN_IN_TRAINING` that a model of this config has parameters for. */
+export function frozenInTraining({ text }: Pick<PengiConfig, 'text'>): string[] {
+  return text ? FROZEN_IN_TRAINING : FROZEN_IN_TRAINING.filter((path) => !path.startsWith('caption_encoder'));
+}

@@ -1,79 +1,101 @@
-import { createFrontend, type Frontend } from '@pengi/audio-frontend';
+import {
+  createFrontend,
+  type Frontend,
+  type PrepareOptions,
+  type ReadAudioOptions,
+} from '@pengi/audio-frontend';
 import {
   type AudioInput,
   createAudioEncoder,
   createTextEncoder,
-  type EmbedAudioOptions,
+  type EmbedOptions,
   normalized,
-  promptIds,
   type TextEncoder,
 } from '@pengi/clap';
-import { floats, ints, type NdArray, PengiError } from '@pengi/core';
-import { PROMPTS, questionPrompt } from '@pengi/datasets';
-import { createGpt2, type Gpt2, type Tokenizer } from '@pengi/gpt2';
+import { floats, type NdArray, PengiError, validate } from '@pengi/core';
+import { PROMPTS, questionPrompt } from '@pengi/datasets/templates';
+import { createGpt2, type GenerateOptions as DecodingOptions, type Gpt2, type Tokenizer } from '@pengi/gpt2';
 import type { Engine } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type ClassifyOptions, classify, type LabelScores } from './classify.js';
-import type { PengiConfig } from './config.js';
-import { audioPrefix, promptEmbedding, promptPrefix } from './model.js';
+import { type PengiConfig, pengiConfigSchema, prefixLengthOf, tokensAfterPrefix } from './config.js';
+import { audioPrefix } from './model.js';
 import type { PengiParams } from './params.js';
+import { createPromptHalves } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 
-export interface GenerateOptions {
+/** How files are read (`maxSeconds`, `allowDamaged`) and cropped (`crop`, `rng`). */
+export type AudioOptions = ReadAudioOptions & PrepareOptions;
+
+/** Is told what the caller should know of inputs that are used all the same. */
+export type WarnOptions = Pick<EmbedOptions, 'warn'>;
+
+export interface GenerateOptions extends Omit<DecodingOptions, 'maxTokens' | 'stopToken'> {
   /** One for all recordings or one for each; default "generate audio caption". */
   prompt?: string | readonly string[];
   /** Text that the answer goes on from (the paper's additional text, appendix A). */
   continue?: string;
-  strategy?: 'beam' | 'greedy' | 'sample';
-  /** Default 5. */
-  beams?: number;
-  /** Default 67. */
+  /** Default 67, msclap's, or fewer where the language model has positions for fewer. */
   maxTokens?: number;
-  temperature?: number;
-  topK?: number;
-  topP?: number;
-  seed?: number;
-  /** How files are read and cropped. */
-  audio?: EmbedAudioOptions;
+  audio?: AudioOptions;
 }
 
-export interface Answer {
+export interface GeneratedText {
+  /** Without what it goes on from, and without blanks around it. */
   text: string;
   /** Mean log-probability of its tokens, in nats. */
   score: number;
   /** Whether the text ended by itself within the limit. */
   finished: boolean;
+}
+
+export interface Answer extends GeneratedText {
   /** The other beams or samples, best first. */
-  alternatives: { text: string; score: number; finished: boolean }[];
-  /** What the caller should know, such as a prompt that was cut. */
+  alternatives: GeneratedText[];
+  /** What the caller should know, such as a prompt that was cut or a damaged file. */
   warnings: string[];
 }
 
-/** The audio language model. */
+/**
+ * The audio language model. Its methods throw PengiError: E_NOT_FOUND and E_AUDIO_… for recordings, E_TEXT for texts that
+ * are empty or not known to a small vocabulary, E_USAGE for options out of range.
+ */
 export interface Pengi {
   readonly config: PengiConfig;
   readonly frontend: Frontend;
+  /** Of the language model's texts; `gpt2.tokenizer` differs in what it makes of '!'. */
   readonly tokenizer: Tokenizer;
   readonly gpt2: Gpt2;
   /** Undefined for a model without a text tower. */
   readonly textEncoder: TextEncoder | undefined;
-  /** An answer for each recording. */
+  /** An answer for each recording (section 3.2): by beam search unless the options say otherwise. */
   generate(inputs: readonly AudioInput[], options?: GenerateOptions): Promise<Answer[]>;
   caption(input: AudioInput, options?: Omit<GenerateOptions, 'prompt'>): Promise<Answer>;
   ask(input: AudioInput, question: string, options?: Omit<GenerateOptions, 'prompt'>): Promise<Answer>;
   /** Caption, metadata and events in one text, as the reference's `describe` joins them. */
   describe(input: AudioInput, options?: Omit<GenerateOptions, 'prompt'>): Promise<string>;
-  /** The labels of each recording, the best first. */
+  /** The labels of each recording, the best first (close-ended tasks, section 4.2). */
   classify(
     inputs: readonly AudioInput[],
     labels: readonly string[],
     options?: ClassifyOptions,
   ): Promise<LabelScores[]>;
   /** Audio embeddings [N, E] of length 1. */
-  embedAudio(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
-  /** Text embeddings [N, E] of length 1. @throws PengiError E_USAGE for a model without a text tower */
-  embedText(texts: readonly string[]): Promise<NdArray<'float32'>>;
-  /** The prefixes of the language model, one [n, C] for each recording: audio, prompt, and additional text. */
+  embedAudio(
+    inputs: readonly AudioInput[],
+    options?: AudioOptions & WarnOptions,
+  ): Promise<NdArray<'float32'>>;
+  /**
+   * Text embeddings [N, E] of length 1; what does not fit into `config.text.promptLength` tokens is cut.
+   * @throws PengiError E_USAGE for a model without a text tower
+   */
+  embedText(texts: readonly string[], options?: WarnOptions): Promise<NdArray<'float32'>>;
+  /**
+   * The prefixes of the language model (equation 1): for each recording [n, C], the audio's vectors, then the prompt's,
+   * then the additional text's.
+   * @param audio embeddings [N, E] of length 1, and N prompts
+   * @throws PengiError E_SHAPE for other shapes
+   */
   prefixes(audio: NdArray, prompts: readonly string[], options?: { continue?: string }): Promise<Prefixes>;
   dispose(): Promise<void>;
 }
@@ -83,14 +105,29 @@ export interface Prefixes {
   warnings: string[][];
 }
 
+/** Audio embeddings [N, E] of length 1, and what is to be said about each recording. */
+export type Hear = (
+  inputs: readonly AudioInput[],
+  options?: AudioOptions,
+) => Promise<{ embeddings: NdArray<'float32'>; warnings: (readonly string[])[] }>;
+
 /** Recordings that are decoded together. */
 const BATCH = 4;
 
+/** msclap's limit of a caption. */
+const MAX_TOKENS = 67;
+
+/**
+ * A Pengi of parameters in memory; `loadPengi` reads a folder.
+ * @param frontend default: that of the config, with a computed mel bank
+ * @throws PengiError E_CONFIG that names each field that is wrong or does not go with another
+ */
 export function createPengi(
   params: PengiParams<NdArray>,
   config: PengiConfig,
   { engine, frontend = createFrontend(config.frontend) }: { engine: Engine; frontend?: Frontend },
 ): Pengi {
+  validate(pengiConfigSchema, config);
   const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, config.gpt2, engine);
   const tokenizer = pengiTokenizer(config.gpt2);
   const stopToken = stopTokenOf(config);
@@ -98,12 +135,48 @@ export function createPengi(
   const textEncoder = config.text
     ? createTextEncoder(params.caption_encoder!, config.text, engine)
     : undefined;
-  const prompts = createPrompts(params, config, engine, tokenizer, textEncoder);
+  const promptHalves = createPromptHalves(params, config, engine);
   const audioProgram = engine.compile(
     (p: PengiParams, embedding: Tensor) => audioPrefix(p, embedding, config),
     params,
     { name: 'pengi.audio-prefix', prepack: false },
   );
+
+  const hear: Hear = async (inputs, options = {}) => {
+    const clips = [];
+    for (const input of inputs)
+      clips.push(
+        typeof input === 'string' ? await frontend.load(input, options) : frontend.prepare(input, options),
+      );
+    const logMel = frontend.logMelBatch(clips.map(({ samples }) => samples));
+    return {
+      embeddings: normalized(await audioEncoder.embedLogMel(logMel)),
+      warnings: clips.map(({ warnings }) => warnings),
+    };
+  };
+
+  /** Answers for embeddings [n, E] and as many prompts; decoded as if there were `rows` of them. */
+  async function respond(
+    { embeddings, warnings: heard }: Awaited<ReturnType<Hear>>,
+    prompts: readonly string[],
+    { prompt: _prompt, audio: _audio, continue: more = '', ...decoding }: GenerateOptions,
+    rows = prompts.length,
+  ): Promise<Answer[]> {
+    const maxTokens = tokenLimit(config, tokenizer.encode(more).length, decoding.maxTokens);
+    const { prefixes, warnings } = await pengi.prefixes(embeddings, prompts, { continue: more });
+    const filled = Array.from({ length: rows }, (_, i) => prefixes[i] ?? prefixes[0]!);
+    const generations = await gpt2.generate(filled, { ...decoding, maxTokens, stopToken });
+    return prompts.map((_, i) => {
+      const [best, ...alternatives] = generations[i]!.map(
+        ({ ids, score, stopped }): GeneratedText => ({
+          text: tokenizer.decode(stopped ? ids.slice(0, -1) : ids, { cleanUp: true }).trim(),
+          score,
+          finished: stopped,
+        }),
+      );
+      return { ...best!, alternatives, warnings: [...heard[i]!, ...warnings[i]!] };
+    });
+  }
 
   const pengi: Pengi = {
     config,
@@ -116,59 +189,38 @@ export function createPengi(
       return normalized(await audioEncoder.embed(inputs, options));
     },
 
-    async embedText(texts) {
+    async embedText(texts, options) {
       if (!textEncoder)
         throw new PengiError('E_USAGE', 'this model has no text encoder', {
           hint: 'use log-likelihoods instead',
         });
-      return normalized(await textEncoder.embed(texts));
+      return normalized(await textEncoder.embed(texts, options));
     },
 
-    async prefixes(audio, texts, options = {}) {
-      const audioHalf = await audioProgram.run(audio);
-      const halves = await prompts.prefixes(texts);
-      const more = options.continue ? tokenizer.encode(options.continue) : [];
-      const additional = more.length > 0 ? await gpt2.embed(more) : undefined;
-      const C = config.gpt2.width;
-      const prefixes = halves.map(({ prefix }, i) => {
-        const own = row(audioHalf, i);
-        const parts = [
-          own,
-          prefix.data as Float32Array,
-          ...(additional ? [additional.data as Float32Array] : []),
-        ];
-        const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-        let at = 0;
-        for (const part of parts) {
-          data.set(part, at);
-          at += part.length;
-        }
-        return floats(data, [data.length / C, C]);
-      });
-      return { prefixes, warnings: halves.map(({ warnings }) => warnings) };
+    async prefixes(audio, prompts, options = {}) {
+      if (audio.shape[0] !== prompts.length)
+        throw new PengiError('E_SHAPE', `${audio.shape[0]} audio embeddings, but ${prompts.length} prompts`);
+      const audioHalves = await audioProgram.run(audio);
+      const promptParts = await promptHalves.of(prompts);
+      const more = tokenizer.encode(options.continue ?? '');
+      const additional = more.length > 0 ? [await gpt2.embed(more)] : [];
+      const prefixes = promptParts.map(({ prefix }, i) =>
+        joined([row(audioHalves, i), prefix, ...additional], config.gpt2.width),
+      );
+      return { prefixes, warnings: promptParts.map(({ warnings }) => [...warnings]) };
     },
 
     async generate(inputs, options = {}) {
-      const asked = options.prompt ?? PROMPTS.caption;
-      const texts = typeof asked === 'string' ? inputs.map(() => asked) : asked;
-      if (texts.length !== inputs.length)
-        throw new PengiError('E_USAGE', `${inputs.length} recordings, but ${texts.length} prompts`);
+      const { prompt = PROMPTS.caption } = options;
+      const prompts = typeof prompt === 'string' ? inputs.map(() => prompt) : prompt;
+      if (prompts.length !== inputs.length)
+        throw new PengiError('E_USAGE', `${inputs.length} recordings, but ${prompts.length} prompts`);
       const answers: Answer[] = [];
       for (let from = 0; from < inputs.length; from += BATCH) {
-        const slice = inputs.slice(from, from + BATCH);
-        const audio = await pengi.embedAudio(slice, options.audio);
-        const { prefixes, warnings } = await pengi.prefixes(audio, texts.slice(from, from + BATCH), options);
+        const heard = await hear(inputs.slice(from, from + BATCH), options.audio);
         // A last batch that is not full is filled up: another size would be compiled anew.
-        const filled = inputs.length > BATCH ? fillUp(prefixes, BATCH) : prefixes;
-        const generations = await gpt2.generate(filled, { ...decoding(options), stopToken });
-        for (const [i, found] of generations.slice(0, slice.length).entries()) {
-          const [best, ...alternatives] = found.map(({ ids, score, stopped }) => ({
-            text: tokenizer.decode(stopped ? ids.slice(0, -1) : ids, { cleanUp: true }).trim(),
-            score,
-            finished: stopped,
-          }));
-          answers.push({ ...best!, alternatives, warnings: warnings[i]! });
-        }
+        const rows = Math.min(inputs.length, BATCH);
+        answers.push(...(await respond(heard, prompts.slice(from, from + BATCH), options, rows)));
       }
       return answers;
     },
@@ -179,27 +231,28 @@ export function createPengi(
     },
 
     async ask(input, question, options = {}) {
+      if (question.trim() === '') throw new PengiError('E_TEXT', 'the question is empty');
       const [answer] = await pengi.generate([input], { ...options, prompt: questionPrompt(question) });
       return answer!;
     },
 
     async describe(input, options = {}) {
-      const asked = [PROMPTS.caption, PROMPTS.metadata, PROMPTS.events];
-      const [caption, metadata, events] = await pengi.generate([input, input, input], {
-        ...options,
-        prompt: asked,
-      });
+      const { embeddings, warnings } = await hear([input], options.audio);
+      const [E, prompts] = [embeddings.data.length, [PROMPTS.caption, PROMPTS.metadata, PROMPTS.events]];
+      const thrice = Float32Array.from({ length: 3 * E }, (_, i) => embeddings.data[i % E]!);
+      const heard = { embeddings: floats(thrice, [3, E]), warnings: prompts.map(() => warnings[0]!) };
+      const [caption, metadata, events] = await respond(heard, prompts, options);
       return `${caption!.text} ${metadata!.text} this audio contains sound events: ${events!.text}.`;
     },
 
-    classify: (inputs, labels, options) => classify(pengi, stopToken, inputs, labels, options),
+    classify: (inputs, labels, options) => classify(pengi, hear, inputs, labels, options),
 
     async dispose() {
       await Promise.all([
         gpt2.dispose(),
         audioEncoder.dispose(),
         textEncoder?.dispose(),
-        prompts.dispose(),
+        promptHalves.dispose(),
         audioProgram.dispose(),
       ]);
     },
@@ -207,72 +260,39 @@ export function createPengi(
   return pengi;
 }
 
-interface PromptHalf {
-  prefix: NdArray;
-  warnings: string[];
-}
-
-/** The prompts' halves of the prefix, [P, C] each, remembered by text. */
-function createPrompts(
-  params: PengiParams<NdArray>,
-  config: PengiConfig,
-  engine: Engine,
-  tokenizer: Tokenizer,
-  textEncoder: TextEncoder | undefined,
-) {
-  const program = engine.compile(
-    (p: PengiParams, ids: Tensor) => promptPrefix(p, promptEmbedding(p, ids, config), config),
-    params,
-    { name: 'pengi.prompt-prefix', prepack: false },
-  );
-  const known = new Map<string, Promise<PromptHalf>>();
-
-  /** [1, n] ids, and whether something was cut. */
-  function encode(text: string): { ids: NdArray<'int32'>; truncated: boolean } {
-    if (textEncoder && config.text)
-      return {
-        ids: promptIds(textEncoder.tokenizer, [text], config.text),
-        truncated: textEncoder.tokenizer.encodePrompt(text, config.text.promptLength).truncated,
-      };
-    const length = config.promptMapper.kind === 'sequence' ? config.promptMapper.inputLength : 0;
-    const { ids, truncated } = tokenizer.encodePrompt(text, { length });
-    return { ids: ints(ids, [1, length]), truncated };
-  }
-
-  async function prefixOf(text: string): Promise<PromptHalf> {
-    if (text.trim() === '') throw new PengiError('E_TEXT', 'the prompt is empty');
-    const { ids, truncated } = encode(text);
-    const output = await program.run(ids);
-    const warnings = truncated ? [`the prompt is longer than ${ids.shape[1]} tokens and was cut`] : [];
-    return { prefix: output, warnings };
-  }
-
-  return {
-    prefixes: (texts: readonly string[]) =>
-      Promise.all(
-        texts.map((text) => {
-          const half = known.get(text) ?? prefixOf(text);
-          known.set(text, half);
-          half.catch(() => known.delete(text));
-          return half;
-        }),
-      ),
-    dispose: () => program.dispose(),
-  };
-}
-
-function decoding({ prompt, continue: _text, audio, ...rest }: GenerateOptions) {
-  void prompt;
-  void audio;
-  return rest;
+/**
+ * How many tokens an answer may have after `additional` tokens.
+ * @throws PengiError E_TEXT when no position is left, E_USAGE when more are wanted than there are positions for
+ */
+function tokenLimit(config: PengiConfig, additional: number, wanted: number | undefined): number {
+  const most = tokensAfterPrefix(config, additional);
+  if (most < 1)
+    throw new PengiError(
+      'E_TEXT',
+      `${additional} tokens of additional text are too many after a prefix of ${prefixLengthOf(config)}`,
+      { hint: `at most ${tokensAfterPrefix(config, 1)} fit` },
+    );
+  if (wanted !== undefined && wanted > most)
+    throw new PengiError(
+      'E_USAGE',
+      `maxTokens is ${wanted}, but at most ${most} tokens fit after the prefix`,
+    );
+  return wanted ?? Math.min(MAX_TOKENS, most);
 }
 
 /** Row i of [N, …]. */
-function row({ data, shape }: NdArray, i: number): Float32Array {
+function row({ data, shape }: NdArray, i: number): NdArray {
   const size = data.length / shape[0]!;
-  return (data as Float32Array).subarray(i * size, (i + 1) * size);
+  return floats((data as Float32Array).subarray(i * size, (i + 1) * size), shape.slice(1));
 }
 
-function fillUp<T>(items: T[], count: number): T[] {
-  return [...items, ...Array<T>(Math.max(0, count - items.length)).fill(items.at(-1)!)];
+/** Vectors of `width` channels one after the other, [n, width]. */
+function joined(parts: readonly NdArray[], width: number): NdArray<'float32'> {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return floats(data, [data.length / width, width]);
 }

@@ -11,7 +11,7 @@ import {
   clipTokenizerOf,
   promptIds,
 } from '@pengi/clap';
-import { floats, ints, type NdArray } from '@pengi/core';
+import { floats, ints, type NdArray, PengiError, printable, validate } from '@pengi/core';
 import {
   type Gpt2Config,
   type Gpt2Params,
@@ -25,9 +25,10 @@ import { bufferPaths, type Keys } from '@pengi/nn';
 import type { TrainTask } from '@pengi/train';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { PengiConfig } from './config.js';
+import { type PengiConfig, pengiConfigSchema, tokensAfterPrefix } from './config.js';
 import { type PengiBatch, pengiLoss } from './model.js';
-import { FROZEN_IN_TRAINING, type PengiParams, pengiSpec } from './params.js';
+import { frozenInTraining, type PengiParams, pengiSpec } from './params.js';
+import { promptTokenizer } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 
 /** Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one. */
@@ -40,13 +41,18 @@ export interface AudioSample {
 }
 
 export interface TaskOptions {
-  /** Parameters that stay as they are, as patterns; each task has a default, to which buffers are always added. */
+  /** Patterns of the parameters that stay as they are; each task has a default. Buffers always stay. */
   frozen?: readonly string[];
   /** Default true, as the reference whenever it trains. */
   specAugment?: boolean;
 }
 
-/** Contrastive pretraining on clips and their captions. Clips with the same caption are right for each other. */
+/**
+ * Contrastive pretraining on clips and their captions (appendix D); nothing is frozen by default. Clips with the same
+ * caption are right for each other. Captions are cut to `config.text.promptLength` tokens.
+ * @throws PengiError (its `batch`) E_DATA for no samples and for log-mels of different sizes, E_TEXT for captions that a
+ *   small vocabulary lacks words for
+ */
 export function clapTask(
   config: ClapConfig,
   params: ClapParams<NdArray>,
@@ -60,7 +66,7 @@ export function clapTask(
     frozen: [...frozen, ...UNREACHED, ...bufferPaths(clapSpec(config))],
     loss: (p, batch, keys) => clapLoss(p, batch, config, keys, { specAugment }),
     async batch(step) {
-      const samples = await draw(step);
+      const samples = await drawn(draw, step);
       const captions = samples.map(({ caption }) => caption);
       const arrays: ClapBatch<NdArray> = {
         logMel: stacked(samples, config.frontend.mels),
@@ -83,7 +89,8 @@ export interface DocumentBatch<Leaf = Tensor> {
 /**
  * The language model alone, on documents of several texts each ended by the end-of-text token. Documents that say the
  * same thing in several ways teach it to repeat what it was told; that is what a prefix makes use of later.
- * @param length tokens of a document: longer ones are cut
+ * @param length tokens of a document: longer ones are cut; default and most: the model's positions
+ * @throws PengiError E_USAGE for another length; its `batch`: E_DATA for no samples, E_TEXT as `clapTask`
  */
 export function languageTask(
   config: Gpt2Config,
@@ -91,6 +98,8 @@ export function languageTask(
   draw: Draw<{ id: string; texts: readonly string[] }>,
   { length = config.positions }: { length?: number } = {},
 ): TrainTask<Gpt2Params, DocumentBatch> {
+  if (!(Number.isInteger(length) && length >= 2 && length <= config.positions))
+    throw new PengiError('E_USAGE', `documents have 2 to ${config.positions} tokens, not ${length}`);
   const tokenizer = pengiTokenizer(config);
   return {
     name: 'language model',
@@ -98,7 +107,7 @@ export function languageTask(
     frozen: [],
     loss: (p, batch, keys) => documentLoss(p, batch, config, keys),
     async batch(step) {
-      const samples = await draw(step);
+      const samples = await drawn(draw, step);
       const documents = samples.map(({ texts }) => texts.flatMap((text) => ended(tokenizer, text)));
       const { ids, mask } = padded(documents, length, tokenizer.pad);
       return { arrays: { ids, mask } as Arrays<DocumentBatch>, ids: samples.map(({ id }) => id) };
@@ -120,30 +129,49 @@ function documentLoss(
   return tf.div(tf.sum(tf.mul(tokenLosses(p, hidden, targets), counts)), tf.sum(counts)) as Scalar;
 }
 
-/** Answers to prompts about clips (section 3.2); by default the text tower and the language model are frozen. */
+/**
+ * Answers to prompts about clips (section 3.2); by default the text tower and the language model are frozen. Prompts are
+ * read, and cut, as in inference.
+ * @throws PengiError E_CONFIG as `createPengi`; its `batch`: E_DATA for no samples, log-mels of different sizes and targets
+ *   that are too long for the language model, E_TEXT for empty prompts and for words that a small vocabulary lacks
+ */
 export function pengiTask(
   config: PengiConfig,
   params: PengiParams<NdArray>,
   draw: Draw<AudioSample & { prompt: string; target: string }>,
-  { frozen = FROZEN_IN_TRAINING, specAugment = true }: TaskOptions = {},
+  { frozen = frozenInTraining(config), specAugment = true }: TaskOptions = {},
 ): TrainTask<PengiParams, PengiBatch> {
+  validate(pengiConfigSchema, config);
   const tokenizer = pengiTokenizer(config.gpt2);
-  const promptOf = promptEncoder(config, tokenizer);
+  const promptOf = promptTokenizer(config);
   const stop = stopTokens(config, tokenizer);
+  const most = tokensAfterPrefix(config);
   return {
     name: 'pengi',
     params: params as Arrays<PengiParams>,
     frozen: [...frozen, ...UNREACHED, ...bufferPaths(pengiSpec(config))],
     loss: (p, batch, keys) => pengiLoss(p, batch, config, { keys, specAugment }),
     async batch(step) {
-      const samples = await draw(step);
-      const targets = samples.map(({ target }) => [...tokenizer.encode(target), ...stop]);
+      const samples = await drawn(draw, step);
+      const targets = samples.map(({ id, target }) => {
+        const ids = [...tokenizer.encode(target), ...stop];
+        if (ids.length <= most) return ids;
+        throw new PengiError(
+          'E_DATA',
+          `sample "${printable(id)}": the target has ${ids.length} tokens with its end, at most ${most} fit after the prefix`,
+        );
+      });
+      const prompts = samples.map(({ prompt }) => promptOf(prompt).ids);
       // Lengths in steps of 8, as each length is compiled once.
       const longest = Math.max(...targets.map((ids) => ids.length));
-      const { ids, mask } = padded(targets, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP, tokenizer.pad);
+      const length = Math.min(most, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
+      const { ids, mask } = padded(targets, length, tokenizer.pad);
       const arrays: PengiBatch<NdArray> = {
         logMel: stacked(samples, config.frontend.mels),
-        promptIds: promptOf(samples.map(({ prompt }) => prompt)),
+        promptIds: ints(
+          prompts.flatMap((found) => [...found]),
+          [prompts.length, prompts[0]!.length],
+        ),
         captionIds: ids,
         captionMask: mask,
       };
@@ -157,21 +185,10 @@ const UNREACHED = ['**.tscam_conv', '**.head'];
 
 const LENGTH_STEP = 8;
 
-function promptEncoder(
-  config: PengiConfig,
-  tokenizer: Tokenizer,
-): (prompts: readonly string[]) => NdArray<'int32'> {
-  if (config.text) {
-    const { text } = config;
-    const clip = clipTokenizerOf(text);
-    return (prompts) => promptIds(clip, prompts, text);
-  }
-  const length = config.promptMapper.kind === 'sequence' ? config.promptMapper.inputLength : 0;
-  return (prompts) =>
-    ints(
-      prompts.flatMap((prompt) => [...tokenizer.encodePrompt(prompt, { length }).ids]),
-      [prompts.length, length],
-    );
+async function drawn<Sample>(draw: Draw<Sample>, step: number): Promise<readonly Sample[]> {
+  const samples = await draw(step);
+  if (samples.length === 0) throw new PengiError('E_DATA', `no samples were drawn for step ${step + 1}`);
+  return samples;
 }
 
 /** What ends an answer: the end of text, and before it the lone blank at which the released models stop. */
@@ -188,7 +205,14 @@ function ended(tokenizer: Tokenizer, text: string): number[] {
 function stacked(samples: readonly AudioSample[], mels: number): NdArray<'float32'> {
   const size = samples[0]!.logMel.length;
   const data = new Float32Array(samples.length * size);
-  for (const [b, { logMel }] of samples.entries()) data.set(logMel, b * size);
+  for (const [b, { id, logMel }] of samples.entries()) {
+    if (logMel.length !== size || size === 0 || size % mels !== 0)
+      throw new PengiError(
+        'E_DATA',
+        `sample "${printable(id)}": a log-mel of ${logMel.length} values, expected ${size > 0 && size % mels === 0 ? size : `frames of ${mels}`}`,
+      );
+    data.set(logMel, b * size);
+  }
   return floats(data, [samples.length, size / mels, mels]);
 }
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createEngine } from '@pengi/jit';
@@ -9,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { train, withInterrupt } from './index.js';
 import type { SignalSource } from './interrupt.js';
 import { smallTask, stallOptions } from './testing/small-task.js';
+import { temporaryFolder } from './testing/temporary.js';
 
 function fakeProcess() {
   const exits: number[] = [];
@@ -115,7 +115,7 @@ function start(dir: string, mode: 'train' | 'stuck') {
 }
 
 async function newFolder(): Promise<string> {
-  return join(await mkdtemp(join(tmpdir(), 'pengi-interrupt-')), 'run');
+  return join(await temporaryFolder(), 'run');
 }
 
 async function assertResumesToTheSameEnd(dir: string): Promise<void> {

@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type LogLine, readLog } from './index.js';
 import { openLog, pointsOf } from './log.js';
+import { temporaryFolder } from './testing/temporary.js';
 
 let path: string;
 beforeEach(async () => {
-  path = join(await mkdtemp(join(tmpdir(), 'pengi-log-')), 'log.jsonl');
+  path = join(await temporaryFolder(), 'log.jsonl');
 });
 
 const evaluation = (step: number, score: number | null): LogLine => ({

@@ -1,11 +1,12 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createEngine, type Engine } from '@pengi/jit';
 import { cosineWarmupDecay } from '@pengi/nn';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLog, type TrainOptions, train } from './index.js';
 import { interruptedAfter, smallTask } from './testing/small-task.js';
+import { temporaryFolder } from './testing/temporary.js';
 
 const STEPS = 30;
 /** Of a process that cannot be alive: beyond the largest pid of any system here. */
@@ -19,7 +20,7 @@ beforeAll(async () => {
   engine = await createEngine('jit', { threads: 1 });
 });
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'pengi-resume-'));
+  root = await temporaryFolder();
   warnings = [];
   options = {
     engine,

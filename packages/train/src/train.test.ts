@@ -1,5 +1,4 @@
-import { mkdtemp, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { floats, ints, type NdArray, scalar } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
@@ -9,6 +8,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLog, type TrainOptions, train } from './index.js';
 import { interruptedAfter, smallTask } from './testing/small-task.js';
+import { temporaryFolder } from './testing/temporary.js';
 
 let engine: Engine;
 let dir: string;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   engine = await createEngine('jit', { threads: 1 });
 });
 beforeEach(async () => {
-  dir = join(await mkdtemp(join(tmpdir(), 'pengi-train-')), 'run');
+  dir = join(await temporaryFolder(), 'run');
   warnings = [];
   options = {
     engine,

@@ -62,7 +62,7 @@ function withGeneration(command: Command): Command {
       new Option('--strategy <name>', 'how to search').choices(['beam', 'greedy', 'sample']).default('beam'),
     )
     .option('--beams <n>', 'beams, or samples to draw', Number, 5)
-    .option('--max-tokens <n>', 'longest answer', Number, 67)
+    .option('--max-tokens <n>', 'longest answer (default: 67, or what the model has room for)', Number)
     .option('--temperature <t>', 'divides the logits', Number, 1)
     .option('--top-k <n>', 'sampling: only the n most likely tokens', Number)
     .option('--top-p <p>', 'sampling: only the most likely tokens that make up p', Number)

@@ -44,7 +44,9 @@ Examples:
           : await loadPengi(folder, { engine });
       try {
         const audio =
-          files.length > 0 ? await model.embedAudio(files, { maxSeconds: flags.maxSeconds, warn }) : undefined;
+          files.length > 0
+            ? await model.embedAudio(files, { maxSeconds: flags.maxSeconds, warn })
+            : undefined;
         const text = texts.length > 0 ? await model.embedText(texts, { warn }) : undefined;
         if (flags.out !== undefined) {
           const tensors = { ...(audio ? { audio } : {}), ...(text ? { text } : {}) };

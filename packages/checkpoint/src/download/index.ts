@@ -1,0 +1,20 @@
+export {
+  ARTEFACTS,
+  type Artefact,
+  type ArtefactFile,
+  artefactSize,
+  type CheckpointFamily,
+  findArtefact,
+} from './artefacts.js';
+export { formatBytes } from './bytes.js';
+export { cacheFolder } from './cache.js';
+export type { Check } from './check.js';
+export type { Digests } from './digest.js';
+export {
+  artefactFolder,
+  isPulled,
+  type Pulled,
+  type PulledFile,
+  type PullOptions,
+  pullArtefact,
+} from './pull.js';

@@ -1,0 +1,119 @@
+/** What the tests share: models of random weights, of each kind, for a third of a second of audio. */
+import { flatten, floats, mapTree, type NdArray } from '@pengi/core';
+import { createEngine, type Engine } from '@pengi/jit';
+import { initParams, type ParamSpec } from '@pengi/nn';
+import { expect } from 'vitest';
+import type { PengiConfig } from '../config.js';
+import { type PengiParams, pengiSpec } from '../params.js';
+import { createPengi, type Pengi } from '../pengi.js';
+import { SMALL_FRONTEND, smallConfigs } from '../small.js';
+
+export const LONG_PROMPT = `question: ${'is it a dog or a cat? '.repeat(8)}`;
+
+const PROMPTS = [
+  'generate audio caption',
+  'generate metadata',
+  'this is a sound of',
+  'question: what is it?',
+  LONG_PROMPT,
+];
+const ANSWERS = ['a dog barks in the rain', 'a cat', 'it is a dog', 'rain falls on a roof', 'a violin'];
+
+const SIZES = {
+  frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
+  audio: {
+    specSize: 64,
+    mels: 64,
+    patchSize: 8,
+    embedDim: 8,
+    depths: [1, 1],
+    heads: [2, 2],
+    windowSize: 8,
+    mlpRatio: 2,
+    classes: 1,
+    positionEmbedding: null,
+    dropPath: 0,
+  },
+} as const;
+
+/** With a text tower, prefix of 8 + 8 vectors of 128 channels, 128 positions. */
+export const SMALL = smallConfigs({ prompts: PROMPTS, answers: ANSWERS }, SIZES);
+export const BASE: PengiConfig = SMALL.pengi;
+
+/** Prompts go through the language model's embeddings, whose vocabulary must know them. */
+export const NO_TEXT_ENCODER: PengiConfig = {
+  ...smallConfigs({ prompts: PROMPTS, answers: [...ANSWERS, ...PROMPTS] }, SIZES).pengi,
+  text: null,
+  promptMapper: {
+    kind: 'sequence',
+    width: 128,
+    prefixLength: 8,
+    inputLength: 40,
+    layers: 1,
+    heads: 8,
+    mlpRatio: 2,
+  },
+};
+
+/** `config` with positions for so many tokens only, prefix included. */
+export const withPositions = (positions: number, config = BASE): PengiConfig => ({
+  ...config,
+  gpt2: { ...config.gpt2, positions },
+});
+
+export type Params = PengiParams<NdArray<'float32'>>;
+
+/** Initial weights, but so large behind the encoders that texts depend on recordings and prompts. */
+export function paramsOf(config: PengiConfig, seed = 1): Params {
+  const scales: [RegExp, number][] = [
+    [/\.norm|\.ln_|bias$|const$/, 1],
+    [/^caption_decoder\.gpt/, 8],
+    [/^caption_decoder/, 3],
+  ];
+  return mapTree<NdArray<'float32'>, NdArray<'float32'>, Params>(
+    initParams(pengiSpec(config), seed),
+    ({ data, shape }, path) => {
+      const [, scale] = scales.find(([names]) => names.test(path)) ?? [undefined, 1];
+      return floats(
+        data.map((w) => scale * w),
+        shape,
+      );
+    },
+  );
+}
+
+let shared: Promise<Engine> | undefined;
+
+export function testEngine(): Promise<Engine> {
+  shared ??= createEngine('jit', { threads: 1 });
+  return shared;
+}
+
+export async function pengiOf(config: PengiConfig, params = paramsOf(config)): Promise<Pengi> {
+  return createPengi(params, config, { engine: await testEngine() });
+}
+
+/** A third of a second of a tone. */
+export const tone = (hertz: number) => ({
+  samples: Float32Array.from({ length: 4800 }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hertz * i) / 16000)),
+  sampleRate: 16000,
+});
+
+export const numbers = ({ data }: NdArray) => Array.from(data, Number);
+
+export const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+export function expectNear(found: readonly number[], expected: readonly number[], tolerance = 1e-4): void {
+  expect(found).toHaveLength(expected.length);
+  const worst = Math.max(...expected.map((value, i) => Math.abs(found[i]! - value)));
+  expect(worst).toBeLessThan(tolerance);
+}
+
+/** Paths of the leaves whose values differ. */
+export function changedPaths(before: unknown, after: unknown): string[] {
+  const [old, now] = [flatten<NdArray>(before as NdArray), flatten<NdArray>(after as NdArray)];
+  return Object.keys(old).filter((path) => old[path]!.data.some((value, i) => value !== now[path]!.data[i]));
+}
+
+/** The paths of all parameters. */
+export const pathsOf = (config: PengiConfig) => Object.keys(flatten<ParamSpec>(pengiSpec(config)));
