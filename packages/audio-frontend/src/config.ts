@@ -65,6 +65,19 @@ export const YAML_FRONTEND = {
   melSampleRate: 44100,
 } as const satisfies FrontendConfig;
 
+/**
+ * Transformers' `ClapFeatureExtractor` for models without fusion. Of longer clips it takes a random window, which has to be
+ * asked for here: `crop: 'random'`.
+ */
+export const CLAP_FEATURE_EXTRACTOR = {
+  ...RELEASED_FRONTEND,
+  sampleRate: 48000,
+  durationSeconds: 10,
+  fit: 'repeat-pad',
+  hopLength: 480,
+  melSampleRate: 48000,
+} as const satisfies FrontendConfig;
+
 /** @throws PengiError E_CONFIG that names each wrong field */
 export function validateFrontend(config: FrontendConfig): void {
   const issues = [
@@ -72,7 +85,7 @@ export function validateFrontend(config: FrontendConfig): void {
     positive('sampleRate', config.sampleRate, Number.isInteger(config.sampleRate)),
     positive('durationSeconds', config.durationSeconds),
     oneOf('channels', config.channels, ['mix', 'concatenate', 'left']),
-    oneOf('fit', config.fit, ['loop', 'pad']),
+    oneOf('fit', config.fit, ['loop', 'pad', 'repeat-pad']),
     oneOf('crop', config.crop, ['start', 'centre', 'random']),
     config.trimSilence === null ? '' : positive('trimSilence.belowPeakDb', config.trimSilence.belowPeakDb),
     config.peak === null ? '' : positive('peak', config.peak),

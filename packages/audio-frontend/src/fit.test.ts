@@ -50,6 +50,14 @@ describe('fitToLength', () => {
   });
 
   it.each([
+    [2, 5, [1, 2, 1, 2, 0]],
+    [3, 9, [1, 2, 3, 1, 2, 3, 1, 2, 3]],
+    [4, 7, [1, 2, 3, 4, 0, 0, 0]],
+  ])('repeats %i samples as a whole in %i and adds zeros', (n, length, expected) => {
+    expect([...fitToLength(counted(n), length, { mode: 'repeat-pad' })]).toEqual(expected);
+  });
+
+  it.each([
     ['start', [1, 2, 3]],
     ['centre', [3, 4, 5]],
   ] as const)('takes the %s of a longer clip', (crop, expected) => {
@@ -67,7 +75,7 @@ describe('fitToLength', () => {
   });
 
   it('gives the length asked for, out of the samples given', () => {
-    const mode = fc.constantFrom('loop' as const, 'pad' as const);
+    const mode = fc.constantFrom('loop' as const, 'pad' as const, 'repeat-pad' as const);
     const crop = fc.constantFrom('start' as const, 'centre' as const, 'random' as const);
     const size = fc.integer({ min: 1, max: 40 });
     fc.assert(

@@ -12,7 +12,7 @@ export interface AudioData {
  * the first alone.
  */
 export type ChannelPolicy = 'mix' | 'concatenate' | 'left';
-export type FitMode = 'loop' | 'pad';
+export type FitMode = 'loop' | 'pad' | 'repeat-pad';
 export type CropMode = 'start' | 'centre' | 'random';
 
 /**
@@ -30,7 +30,10 @@ export function toMono(audio: Pick<AudioData, 'channels'>, policy: ChannelPolicy
 }
 
 export interface FitOptions {
-  /** What is done with a shorter clip: repeat it (the reference) or add zeros behind it. */
+  /**
+   * What is done with a shorter clip: repeat it (the reference), add zeros behind it, or repeat it as often as it fits as a
+   * whole and add zeros behind that (Transformers' `repeatpad`).
+   */
   readonly mode?: FitMode;
   /** Which window of a longer clip is taken. 'random' needs `rng`. */
   readonly crop?: CropMode;
@@ -52,8 +55,8 @@ export function fitToLength(samples: Float32Array, length: number, options: FitO
   }
   if (n === length) return samples;
   const fitted = new Float32Array(length);
-  if (mode === 'pad') fitted.set(samples);
-  else for (let at = 0; at < length; at += n) fitted.set(samples.subarray(0, length - at), at);
+  const filled = { loop: length, pad: n, 'repeat-pad': length - (length % n) }[mode];
+  for (let at = 0; at < filled; at += n) fitted.set(samples.subarray(0, length - at), at);
   return fitted;
 }
 

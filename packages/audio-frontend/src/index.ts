@@ -1,4 +1,5 @@
 export {
+  CLAP_FEATURE_EXTRACTOR,
   type FrontendConfig,
   type LogMelSettings,
   RELEASED_FRONTEND,

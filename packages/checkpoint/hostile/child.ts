@@ -61,7 +61,7 @@ async function judge(path: string, index: number): Promise<Omit<Verdict, 'index'
 
 /** Reads every tensor as bytes and as an array. Values that no array can hold may be refused, by a typed error. */
 function readAll(file: TensorSource): Record<string, string> {
-  const digests: Record<string, string> = {};
+  const digests: Record<string, string> = Object.create(null); // a tensor may be named __proto__
   for (const [name, { dtype, shape }] of file.tensors) {
     const { bytes } = file.read(name);
     digests[name] = `${dtype} [${shape}] ${createHash('sha256').update(bytes).digest('hex')}`;

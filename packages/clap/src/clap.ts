@@ -1,32 +1,19 @@
-import {
-  createFrontend,
-  type Frontend,
-  type PrepareOptions,
-  type ReadAudioOptions,
-} from '@pengi/audio-frontend';
-import { floats, ints, type NdArray, PengiError, printable } from '@pengi/core';
+import { createFrontend, type Frontend } from '@pengi/audio-frontend';
+import { floats, type NdArray, PengiError, printable } from '@pengi/core';
 import type { Engine } from '@pengi/jit';
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { type ClipTokenizer, createClipTokenizer, createSubsetClipTokenizer } from './clip-tokenizer.js';
-import type { ClapConfig, ClipTextConfig } from './config.js';
+import type { AnyClapConfig, ClapConfig } from './config.js';
 import { cosines, normalized } from './embeddings.js';
-import { encodeAudio, encodeText } from './model.js';
-import type { AudioEncoderParams, ClapParams, TextEncoderParams } from './params.js';
-
-/** A recording: a file, or samples with their rate in Hz (mono, ±1). */
-export type AudioInput = string | { readonly samples: Float32Array; readonly sampleRate: number };
-
-/** Is told what the caller should know of an input that is used all the same: damage, a text that was cut. */
-type Warn = (message: string) => void;
-
-export interface EmbedOptions {
-  /** Divide each embedding by its length; default true. msclap's own calls do not. */
-  normalize?: boolean;
-  /** Default: nobody is told. */
-  warn?: Warn;
-}
-
-export type EmbedAudioOptions = EmbedOptions & PrepareOptions & ReadAudioOptions;
+import {
+  type AudioEncoder,
+  type AudioInput,
+  createAudioEncoder,
+  createTextEncoder,
+  type EmbedAudioOptions,
+  type EmbedOptions,
+  type TextEncoder,
+  type TextTokenizer,
+} from './encoders.js';
+import type { ClapParams } from './params.js';
 
 export type ZeroShotOptions = Omit<EmbedAudioOptions, 'normalize'> & {
   /** The text of a label, where `{}` stands for it; default "this is a sound of {}". */
@@ -42,7 +29,7 @@ export interface LabelScore {
 
 /** Audio and text in one space: embeddings of E channels that are near where sound and description belong together. */
 export interface Clap {
-  readonly config: ClapConfig;
+  readonly config: AnyClapConfig;
   readonly frontend: Frontend;
   /**
    * Embeddings [N, E]. Audio is brought to the config's rate and duration first.
@@ -71,33 +58,58 @@ export interface Clap {
   dispose(): Promise<void>;
 }
 
+export interface CreateClapOptions {
+  engine: Engine;
+  /** Default: the config's. */
+  frontend?: Frontend;
+}
+
 /**
- * A CLAP of parameters in memory.
+ * A CLAP of parameters in memory, of the paper's family.
  * @throws PengiError E_CONFIG for a front end or vocabulary that cannot be
  */
 export function createClap(
   params: ClapParams<NdArray>,
   config: ClapConfig,
-  { engine, frontend = createFrontend(config.frontend) }: { engine: Engine; frontend?: Frontend },
+  { engine, frontend = createFrontend(config.frontend) }: CreateClapOptions,
 ): Clap {
-  const audioEncoder = createAudioEncoder(params.audio_encoder, config, engine, frontend);
-  const textEncoder = createTextEncoder(params.caption_encoder, config.text, engine);
-  const scale = Math.exp(Number(params.logit_scale.data[0]));
+  return clapOf({
+    config,
+    frontend,
+    audio: createAudioEncoder(params.audio_encoder, config, engine, frontend),
+    text: createTextEncoder(params.caption_encoder, config.text, engine),
+    logitScale: params.logit_scale,
+  });
+}
+
+/** What the families differ in. */
+export interface ClapParts {
+  config: AnyClapConfig;
+  frontend: Frontend;
+  audio: AudioEncoder;
+  text: TextEncoder<TextTokenizer>;
+  /** [] */
+  logitScale: NdArray;
+}
+
+/** Two towers and a scale as a `Clap`. */
+export function clapOf({ config, frontend, audio, text, logitScale }: ClapParts): Clap {
+  const scale = Math.exp(Number(logitScale.data[0]));
 
   const clap: Clap = {
     config,
     frontend,
     async embedAudio(inputs, options = {}) {
-      const embeddings = await audioEncoder.embed(inputs, options);
+      const embeddings = await audio.embed(inputs, options);
       return options.normalize === false ? embeddings : normalized(embeddings);
     },
     async embedText(texts, options = {}) {
       refuseEmpty('E_TEXT', 'text', texts);
-      const embeddings = await textEncoder.embed(texts, options);
+      const embeddings = await text.embed(texts, options);
       return options.normalize === false ? embeddings : normalized(embeddings);
     },
-    similarity(audio, text) {
-      const { data, shape } = cosines(audio, text);
+    similarity(audioEmbeddings, textEmbeddings) {
+      const { data, shape } = cosines(audioEmbeddings, textEmbeddings);
       return floats(
         data.map((cosine) => scale * cosine),
         shape,
@@ -110,132 +122,17 @@ export function createClap(
         throw new PengiError('E_USAGE', `the template "${printable(template)}" has no {} for the label`);
       // A function, as $ means something in a text that replaces another.
       const texts = labels.map((label) => template.replaceAll('{}', () => label));
-      const text = await clap.embedText(texts, options);
-      const { data } = cosines(await clap.embedAudio(inputs, options), text);
+      const meanings = await clap.embedText(texts, options);
+      const { data } = cosines(await clap.embedAudio(inputs, options), meanings);
       return inputs.map((_, i) => {
         return ranked(labels, data.subarray(i * labels.length, (i + 1) * labels.length), scale);
       });
     },
     async dispose() {
-      await Promise.all([audioEncoder.dispose(), textEncoder.dispose()]);
+      await Promise.all([audio.dispose(), text.dispose()]);
     },
   };
   return clap;
-}
-
-/** An audio tower that runs: recordings in, embeddings [N, E] out, not normalised. */
-export interface AudioEncoder {
-  embed(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
-  /** From log-mels [N, frames, mels] in dB. @throws PengiError E_SHAPE */
-  embedLogMel(logMel: NdArray<'float32'>): Promise<NdArray<'float32'>>;
-  dispose(): Promise<void>;
-}
-
-export function createAudioEncoder(
-  params: AudioEncoderParams<NdArray>,
-  config: Pick<ClapConfig, 'audio'>,
-  engine: Engine,
-  frontend: Frontend,
-): AudioEncoder {
-  const program = engine.compile(
-    (p: AudioEncoderParams, logMel: Tensor) => encodeAudio(p, logMel, config.audio),
-    params,
-    { name: 'clap.audio' },
-  );
-  const embedLogMel: AudioEncoder['embedLogMel'] = async (logMel) =>
-    (await program.run(logMel)) as NdArray<'float32'>;
-
-  const prepared = async (input: AudioInput, options: EmbedAudioOptions) => {
-    const isFile = typeof input === 'string';
-    const { samples, warnings } = isFile
-      ? await frontend.load(input, options)
-      : frontend.prepare(input, options);
-    for (const warning of warnings) options.warn?.(isFile ? `${printable(input)}: ${warning}` : warning);
-    return samples;
-  };
-  return {
-    embed(inputs, options = {}) {
-      return inBatches(inputs, widthOf(params), async (batch) => {
-        const clips: Float32Array[] = [];
-        for (const input of batch) clips.push(await prepared(input, options));
-        return embedLogMel(frontend.logMelBatch(clips));
-      });
-    },
-    embedLogMel,
-    dispose: () => program.dispose(),
-  };
-}
-
-/** A text tower that runs: texts in, embeddings [N, E] out, not normalised. An empty text is start and end alone. */
-export interface TextEncoder {
-  readonly tokenizer: ClipTokenizer;
-  embed(texts: readonly string[], options?: Pick<EmbedOptions, 'warn'>): Promise<NdArray<'float32'>>;
-  dispose(): Promise<void>;
-}
-
-/** @throws PengiError E_CONFIG for `keptIds` that are no part of CLIP's vocabulary */
-export function createTextEncoder(
-  params: TextEncoderParams<NdArray>,
-  config: ClipTextConfig,
-  engine: Engine,
-): TextEncoder {
-  const tokenizer = clipTokenizerOf(config);
-  const program = engine.compile((p: TextEncoderParams, ids: Tensor) => encodeText(p, ids, config), params, {
-    name: 'clap.text',
-  });
-  return {
-    tokenizer,
-    embed(texts, { warn } = {}) {
-      return inBatches(texts, widthOf(params), async (batch) => {
-        return (await program.run(promptIds(tokenizer, batch, config, warn))) as NdArray<'float32'>;
-      });
-    },
-    dispose: () => program.dispose(),
-  };
-}
-
-/**
- * Ids [N, promptLength] int32 of texts, cut or padded.
- * @throws PengiError E_TEXT
- */
-export function promptIds(
-  tokenizer: ClipTokenizer,
-  texts: readonly string[],
-  { promptLength }: Pick<ClipTextConfig, 'promptLength'>,
-  warn?: Warn,
-): NdArray<'int32'> {
-  const ids = texts.flatMap((text) => {
-    const prompt = tokenizer.encodePrompt(text, promptLength);
-    if (prompt.truncated) warn?.(`"${printable(text, 40)}" is cut to ${promptLength} tokens`);
-    return [...prompt.ids];
-  });
-  return ints(ids, [texts.length, promptLength]);
-}
-
-/** The tokenizer of a config: CLIP's, or the part of it that a small model knows. */
-export function clipTokenizerOf({ keptIds }: Pick<ClipTextConfig, 'keptIds'>): ClipTokenizer {
-  const full = createClipTokenizer();
-  return keptIds === null ? full : createSubsetClipTokenizer(full, keptIds);
-}
-
-/** How many clips or texts go through an encoder at once: few sizes, as each is compiled. */
-const BATCH = 8;
-
-/** [items, width], from embeddings of a few items at a time. */
-async function inBatches<Item>(
-  items: readonly Item[],
-  width: number,
-  embed: (batch: readonly Item[]) => Promise<NdArray<'float32'>>,
-): Promise<NdArray<'float32'>> {
-  const rows = new Float32Array(items.length * width);
-  for (let from = 0; from < items.length; from += BATCH)
-    rows.set((await embed(items.slice(from, from + BATCH))).data, from * width);
-  return floats(rows, [items.length, width]);
-}
-
-/** E of an encoder. */
-function widthOf({ projection }: Pick<AudioEncoderParams<NdArray>, 'projection'>): number {
-  return projection.layer_norm.weight.shape[0]!;
 }
 
 function refuseEmpty(code: 'E_TEXT' | 'E_USAGE', what: string, texts: readonly string[]): void {

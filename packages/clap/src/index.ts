@@ -1,16 +1,8 @@
 export {
-  type AudioEncoder,
-  type AudioInput,
   type Clap,
-  clipTokenizerOf,
-  createAudioEncoder,
+  type CreateClapOptions,
   createClap,
-  createTextEncoder,
-  type EmbedAudioOptions,
-  type EmbedOptions,
   type LabelScore,
-  promptIds,
-  type TextEncoder,
   type ZeroShotOptions,
 } from './clap.js';
 export {
@@ -23,6 +15,8 @@ export {
   createSubsetClipTokenizer,
 } from './clip-tokenizer.js';
 export {
+  type AnyClapConfig,
+  anyClapConfigSchema,
   CLAP_PAPER,
   CLIP_TEXT_BASE,
   type ClapConfig,
@@ -30,9 +24,39 @@ export {
   clapConfigSchema,
   clipTextConfigSchema,
   frontendConfigSchema,
+  type Gpt2TextConfig,
+  gpt2TextConfigSchema,
+  LAION_CLAP_HTSAT_UNFUSED,
+  MSCLAP_2023,
+  type MsclapConfig,
+  msclapConfigSchema,
+  type RobertaConfig,
+  robertaConfigSchema,
+  type TransformersClapConfig,
+  transformersClapConfigSchema,
 } from './config.js';
 export { cosines, type Neighbour, nearest, normalized } from './embeddings.js';
-export { clapParams, frontendOf, HTSAT_PREFIX, loadClap, TOWER_CONSTANTS } from './load.js';
+export {
+  type AudioEncoder,
+  type AudioInput,
+  clipTokenizerOf,
+  createAudioEncoder,
+  createTextEncoder,
+  type EmbedAudioOptions,
+  type EmbedOptions,
+  promptIds,
+  type TextEncoder,
+  type TextTokenizer,
+} from './encoders.js';
+export {
+  clapParams,
+  frontendOf,
+  HTSAT_PREFIX,
+  loadClap,
+  msclapParams,
+  TOWER_CONSTANTS,
+  transformersClapParams,
+} from './load.js';
 export {
   type ClapBatch,
   clapLoss,
@@ -40,9 +64,11 @@ export {
   contrastiveLoss,
   type EncoderOptions,
   encodeAudio,
+  encodeGpt2Text,
   encodeText,
   similarity,
 } from './model.js';
+export { createMsclap, msclapTokenizer } from './msclap.js';
 export {
   type AudioEncoderParams,
   audioEncoderSpec,
@@ -50,6 +76,20 @@ export {
   type ClipTextParams,
   clapSpec,
   clipTextSpec,
+  type Gpt2TextEncoderParams,
+  gpt2TextEncoderSpec,
+  type MsclapParams,
+  msclapSpec,
   type TextEncoderParams,
   textEncoderSpec,
 } from './params.js';
+export { robertaTokenizer } from './roberta-tokenizer.js';
+export { createTransformersClap } from './transformers.js';
+export { transformersClapConfig } from './transformers-config.js';
+export { encodeRobertaText, encodeTransformersAudio, roberta } from './transformers-model.js';
+export {
+  type RobertaParams,
+  robertaSpec,
+  type TransformersClapParams,
+  transformersClapSpec,
+} from './transformers-params.js';

@@ -4,6 +4,7 @@
  * batch, T tokens or frames, M mels, C channels of the text tower, E channels of the joint space.
  */
 import { PengiError } from '@pengi/core';
+import { gpt2Embed, gpt2Hidden } from '@pengi/gpt2';
 import { type HtsatConfig, type HtsatOptions, htsat } from '@pengi/htsat';
 import {
   attend,
@@ -24,12 +25,13 @@ import {
 } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { ClapConfig, ClipTextConfig } from './config.js';
+import type { ClapConfig, ClipTextConfig, Gpt2TextConfig } from './config.js';
 import type {
   AudioEncoderParams,
   ClapParams,
   ClipLayerParams,
   ClipTextParams,
+  Gpt2TextEncoderParams,
   ProjectionParams,
   TextEncoderParams,
 } from './params.js';
@@ -77,6 +79,39 @@ export function encodeText(
   );
 }
 
+/**
+ * msclap 2023: ids [B, T] int32 of GPT-2, the end marker before the padding of id 0 -> embeddings [B, E], not normalised.
+ * @throws PengiError E_SHAPE for other ids and for more than GPT-2 has positions
+ */
+export function encodeGpt2Text(
+  p: Gpt2TextEncoderParams,
+  ids: Tensor,
+  { gpt2 }: Gpt2TextConfig,
+  options: EncoderOptions = {},
+): Tensor {
+  const { hidden } = gpt2Hidden(p.base, gpt2Embed(p.base, ids), gpt2, { keys: fold(options.keys, 'gpt2') });
+  // Attention is causal: padding, which only follows, needs no mask.
+  const pooled = rowsAt(hidden, lastOfCount(ids));
+  options.probe?.('pooled', pooled);
+  return project(p.projection, pooled, options.projectionDropout ?? 0, fold(options.keys, 'textProjection'));
+}
+
+/**
+ * The position [B] that msclap reads: the number of ids other than 0, less one. That is the end marker's, unless the text
+ * has a '!', which is id 0 as well and moves it to the left.
+ */
+function lastOfCount(ids: Tensor): Tensor {
+  const counted = tf.sum(tf.cast(tf.notEqual(ids, 0), 'int32'), 1);
+  return tf.sub(counted, tf.scalar(1, 'int32'));
+}
+
+/** [B, C]: of x [B, T, C] the row at each of positions [B] int32. */
+function rowsAt(x: Tensor, positions: Tensor): Tensor {
+  const [B, T, C] = x.shape as [number, number, number];
+  const rows = tf.add(positions, tf.range(0, B * T, T, 'int32'));
+  return tf.gather(tf.reshape(x, [B * T, C]), rows as tf.Tensor1D);
+}
+
 /** Pengi's `Projection`: LN(e + Drop(W₂ GELU(e))) with e = W₁ x. */
 function project(p: ProjectionParams, x: Tensor, rate: number, keys: Keys | undefined): Tensor {
   const e = linear(p.linear1, x);
@@ -119,8 +154,7 @@ export function clipText(
   }
   const hidden = layerNorm(p.final_layer_norm, x);
   // The end token has the largest id, and argMax takes the first of several.
-  const ends = tf.add(tf.argMax(ids, 1), tf.range(0, B * T, T, 'int32'));
-  return { hidden, pooled: tf.gather(tf.reshape(hidden, [B * T, config.width]), ends as tf.Tensor1D) };
+  return { hidden, pooled: rowsAt(hidden, tf.argMax(ids, 1)) };
 }
 
 function clipLayer(

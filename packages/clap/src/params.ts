@@ -1,3 +1,4 @@
+import { gpt2Spec } from '@pengi/gpt2';
 import { type HtsatConfig, htsatSizes, htsatSpec } from '@pengi/htsat';
 import {
   constantInit,
@@ -13,19 +14,37 @@ import {
   zerosInit,
 } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { ClapConfig, ClipTextConfig } from './config.js';
+import type { ClapConfig, ClipTextConfig, Gpt2TextConfig, MsclapConfig } from './config.js';
 
 /**
  * The parameters of CLAP: `audio_encoder` and `logit_scale` under the names of msclap's checkpoints, the text tower under
- * those of Pengi's (msclap has other text towers).
+ * those of Pengi's.
  */
 export function clapSpec({ audio, text, embedding }: ClapConfig) {
   return {
-    /** Its exponential multiplies the cosines; trained, starting as in msclap and CLIP. */
-    logit_scale: param([], constantInit(Math.log(1 / 0.07))),
+    logit_scale: logitScaleSpec(),
     audio_encoder: audioEncoderSpec(audio, embedding),
     caption_encoder: textEncoderSpec(text, embedding),
   };
+}
+
+/** Its exponential multiplies the cosines; trained, starting as in msclap and CLIP. */
+function logitScaleSpec() {
+  return param([], constantInit(Math.log(1 / 0.07)));
+}
+
+/** The parameters of msclap 2023 under its checkpoint's names. */
+export function msclapSpec({ audio, text, embedding }: MsclapConfig) {
+  return {
+    logit_scale: logitScaleSpec(),
+    audio_encoder: audioEncoderSpec(audio, embedding),
+    caption_encoder: gpt2TextEncoderSpec(text, embedding),
+  };
+}
+
+/** GPT-2 with a projection: `caption_encoder` of msclap 2023. */
+export function gpt2TextEncoderSpec({ gpt2 }: Gpt2TextConfig, embedding: number) {
+  return { base: gpt2Spec(gpt2), projection: projectionSpec(gpt2.width, embedding) };
 }
 
 /** HTSAT with its projection: `audio_encoder` of Pengi and of msclap. */
@@ -86,6 +105,8 @@ function projectionSpec(inputs: number, outputs: number) {
 }
 
 export type ClapParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof clapSpec>, Leaf>;
+export type MsclapParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof msclapSpec>, Leaf>;
+export type Gpt2TextEncoderParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof gpt2TextEncoderSpec>, Leaf>;
 export type AudioEncoderParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof audioEncoderSpec>, Leaf>;
 export type TextEncoderParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof textEncoderSpec>, Leaf>;
 export type ClipTextParams<Leaf = Tensor> = ParamsOf<ReturnType<typeof clipTextSpec>, Leaf>;

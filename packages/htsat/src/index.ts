@@ -8,7 +8,7 @@ export {
   htsatSizes,
 } from './config.js';
 export { createHtsat, HTSAT_CONSTANTS, type Htsat, htsatParams, loadHtsat } from './load.js';
-export { cropStarts, type HtsatOptions, type HtsatOutput, htsat } from './model.js';
-export { type HtsatParams, htsatSpec } from './params.js';
+export { cropStarts, type HtsatOptions, type HtsatOutput, htsat, htsatLatent } from './model.js';
+export { type HtsatBodyParams, type HtsatParams, htsatSpec } from './params.js';
 export { bicubicMatrix } from './resize.js';
 export { withBatchNormStatistics } from './statistics.js';

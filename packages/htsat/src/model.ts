@@ -9,7 +9,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mixUp, specAugment } from './augment.js';
 import { type HtsatConfig, htsatSizes } from './config.js';
-import type { BlockParams, HtsatParams, StageParams } from './params.js';
+import type { BlockParams, HtsatBodyParams, HtsatParams, StageParams } from './params.js';
 import { bicubicMatrix } from './resize.js';
 
 export interface HtsatOutput {
@@ -46,8 +46,41 @@ export function htsat(
   config: HtsatConfig,
   options: HtsatOptions = {},
 ): HtsatOutput {
+  const { tokens, average } = encode(p, logMel, config, options);
+  const { clipwise, framewise } = tokenSemanticHead(p, tokens, config, options.probe);
+  return {
+    latent: average(tf.mean(tokens, 1)),
+    clipwise: average(clipwise),
+    framewise: average(framewise),
+  };
+}
+
+/**
+ * `HtsatOutput.latent` alone, [B, C], of an encoder whose checkpoint may have no token-semantic head.
+ * @throws PengiError E_SHAPE as `htsat`
+ */
+export function htsatLatent(
+  p: HtsatBodyParams,
+  logMel: Tensor,
+  config: HtsatConfig,
+  options: HtsatOptions = {},
+): Tensor {
+  const { tokens, average } = encode(p, logMel, config, options);
+  return average(tf.mean(tokens, 1));
+}
+
+/**
+ * The tokens [crops · B, tokens, C] of the last stage, and what makes one output [B, …] of those of all crops. Without
+ * crops that is nothing.
+ */
+function encode(
+  p: HtsatBodyParams,
+  logMel: Tensor,
+  config: HtsatConfig,
+  options: HtsatOptions,
+): { tokens: Tensor; average: (y: Tensor) => Tensor } {
   const { keys, probe } = options;
-  const [, frames, mels] = logMel.shape;
+  const [B = 0, frames, mels] = logMel.shape;
   if (logMel.rank !== 3 || !frames || mels !== config.mels)
     throw new PengiError(
       'E_SHAPE',
@@ -66,8 +99,16 @@ export function htsat(
   probe?.('bn0', x);
   if (keys && options.specAugment !== false) x = specAugment(x, fold(keys, 'specAugment'));
   if (options.mixUp) x = mixUp(x, options.mixUp);
-  if (starts.length > 0) return averageOverCrops(p, x, starts, config, options);
-  return encodeImage(p, toImage(x, config), config, options);
+  if (starts.length === 0)
+    return { tokens: encodeImage(p, toImage(x, config), config, options), average: (y) => y };
+  const crops = tf.concat(
+    starts.map((start) => tf.slice(x, [0, start, 0], [B, CROP_FRAMES, mels])),
+    0,
+  );
+  return {
+    tokens: encodeImage(p, toImage(crops, config), config, options),
+    average: (y) => tf.mean(tf.reshape(y, [starts.length, B, ...y.shape.slice(1)]), 0),
+  };
 }
 
 /** bn0 with its running statistics, over the mel axis. x [B, T, M]. */
@@ -82,24 +123,6 @@ function batchNorm(p: HtsatParams['bn0'], x: Tensor): Tensor {
  */
 const CROP_FRAMES = 689;
 const CROP_STEP = 344;
-
-function averageOverCrops(
-  p: HtsatParams,
-  x: Tensor,
-  starts: readonly number[],
-  config: HtsatConfig,
-  options: HtsatOptions,
-): HtsatOutput {
-  const [B, , M] = x.shape as [number, number, number];
-  const crops = starts.map((start) => tf.slice(x, [0, start, 0], [B, CROP_FRAMES, M]));
-  const outputs = encodeImage(p, toImage(tf.concat(crops, 0), config), config, options);
-  const average = (y: Tensor) => tf.mean(tf.reshape(y, [starts.length, B, ...y.shape.slice(1)]), 0);
-  return {
-    latent: average(outputs.latent),
-    clipwise: average(outputs.clipwise),
-    framewise: average(outputs.framewise),
-  };
-}
 
 /** The first frames of the crops of a log-mel of `frames`. */
 export function cropStarts(frames: number): number[] {
@@ -123,7 +146,8 @@ function toImage(x: Tensor, config: HtsatConfig): Tensor {
   return tf.reshape(stacked, [B, R * M, S]);
 }
 
-function encodeImage(p: HtsatParams, image: Tensor, config: HtsatConfig, options: HtsatOptions): HtsatOutput {
+/** [B, S, S] -> the tokens [B, tokens, C] of the last stage, normalised. */
+function encodeImage(p: HtsatBodyParams, image: Tensor, config: HtsatConfig, options: HtsatOptions): Tensor {
   const { keys, probe } = options;
   const { stages } = htsatSizes(config);
   probe?.('image', image);
@@ -141,11 +165,11 @@ function encodeImage(p: HtsatParams, image: Tensor, config: HtsatConfig, options
   }
   x = layerNorm(p.norm, x);
   probe?.('norm', x);
-  return { latent: tf.mean(x, 1), ...tokenSemanticHead(p, x, config, probe) };
+  return x;
 }
 
 /** [B, S, S] -> [B, tokens, C]: a linear layer on non-overlapping patches, which is what the convolution is. */
-function patchEmbed(p: HtsatParams, image: Tensor, patch: number): Tensor {
+function patchEmbed(p: HtsatBodyParams, image: Tensor, patch: number): Tensor {
   const [B, S] = image.shape as [number, number, number];
   const grid = S / patch;
   const { weight, bias } = p.patch_embed.proj;

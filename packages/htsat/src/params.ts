@@ -51,6 +51,11 @@ export type HtsatParams<Leaf = import('@tensorflow/tfjs-core').Tensor> = ParamsO
   ReturnType<typeof htsatSpec>,
   Leaf
 >;
+/** Without the token-semantic head and the unused one, which Transformers' checkpoints do not have. */
+export type HtsatBodyParams<Leaf = import('@tensorflow/tfjs-core').Tensor> = Omit<
+  HtsatParams<Leaf>,
+  'tscam_conv' | 'head'
+>;
 export type StageParams = HtsatParams['layers'][number];
 export type BlockParams = StageParams['blocks'][number];
 

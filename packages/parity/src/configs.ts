@@ -1,8 +1,8 @@
 /** The configs of these packages for the words in which manifests describe a model. */
 
 import { type FrontendConfig, type LogMelSettings, RELEASED_FRONTEND } from '@pengi/audio-frontend';
-import { CLIP_TEXT_BASE, type ClipTextConfig } from '@pengi/clap';
-import type { Gpt2Config } from '@pengi/gpt2';
+import { CLIP_TEXT_BASE, type ClipTextConfig, MSCLAP_2023, type MsclapConfig } from '@pengi/clap';
+import { GPT2_BASE, type Gpt2Config } from '@pengi/gpt2';
 import type { HtsatConfig } from '@pengi/htsat';
 import type { PengiConfig } from 'pengi';
 import type { Json } from './golden.js';
@@ -61,6 +61,17 @@ export function clipTextConfigOf(config: Json): ClipTextConfig {
     heads: config.heads,
     projection: config.projection ?? config.proj,
     promptLength: Math.min(40, config.positions),
+  };
+}
+
+/** A manifest of msclap describes the towers in words where they are the released ones, else as other small models do. */
+export function msclapConfigOf(config: Json): MsclapConfig {
+  const { htsat, gpt2, text_len, d_proj } = config;
+  return {
+    ...MSCLAP_2023,
+    ...(htsat && { frontend: smallFrontendOf(htsat, htsat.samples), audio: htsatConfigOf(htsat) }),
+    text: { gpt2: gpt2 ? gpt2ConfigOf(gpt2) : GPT2_BASE, promptLength: text_len },
+    embedding: d_proj,
   };
 }
 

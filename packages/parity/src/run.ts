@@ -10,6 +10,7 @@ import { checkBeam } from './checks/g6-beam.js';
 import { checkPengi } from './checks/g6-pengi.js';
 import { checkClapTraining, checkPengiTraining, checkSchedule } from './checks/g7-training.js';
 import { checkCheckpoints } from './checks/g8-checkpoints.js';
+import { checkMsclap, checkTransformersClap } from './checks/g9-clap.js';
 import { openGolden } from './golden.js';
 import { createReport, worstRow } from './report.js';
 
@@ -41,7 +42,8 @@ const KINDS: [prefix: string, kind: Kind][] = [
   ['g7-pengi-', { check: checkPengiTraining, eager: small }],
   ['g7-schedule', { check: checkSchedule }],
   ['g8-checkpoints', { check: checkCheckpoints }],
-  ['g9-', { later: 'other models of the family are not part of this version' }],
+  ['g9-msclap-', { check: checkMsclap }],
+  ['g9-hf-clap', { check: checkTransformersClap }],
   ['metrics', { later: 'caption and classification metrics are not part of this version' }],
 ];
 

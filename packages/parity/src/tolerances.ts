@@ -54,6 +54,8 @@ export const TOLERANCES = {
     activations: 5e-5,
   },
   schedule: 1e-12,
+  transformersClap: { embedding: 1e-4, pooled: 1e-4, logits: 2e-3, features: 2e-3, melBank: 1e-8 },
+  msclap: { embedding: 3e-4, similarity: 2e-3 },
   gpt2: { logits: 2e-3, logSumExp: 1e-3, loss: 1e-3 },
   mapper: { output: 2e-4, gradients: 2e-3 },
   beam: { score: 2e-5 },

@@ -105,6 +105,7 @@ export const HOSTILE_PICKLES: readonly HostileCase[] = [
   ['a call of a text', beside(join(text('eval'), tuple(), raw('R'))), /calls a str/],
   ['a call of a tensor', beside(join(tensor(), tuple(), raw('R'))), /calls a tensor/],
   ['a call with a list', beside(join(global('collections.OrderedDict'), raw(']R'))), /with a list/],
+  ['a state for a dictionary', beside(join(dict(), dict(), raw('b'))), /state of a dict/],
   ['a state for a list', beside(join(raw(']'), dict(), raw('b'))), /state of a list/],
   [
     'a state for a tensor',

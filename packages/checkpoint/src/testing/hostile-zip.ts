@@ -43,7 +43,10 @@ export const HOSTILE_ZIPS: readonly HostileCase[] = [
     () => join(craftZip(entries()).bytes, craftZip(entries()).bytes),
     /64-bit end record|contradict/,
   ],
+  ['a comment that is not there', zip(({ end }, view) => u16At(view, end + 20, 5)), /does not end as a zip/],
   ['a divided archive', zip(({ end }, view) => u16At(view, end + 4, 1)), /divided/],
+  ['an end record on another disk', zip(({ locator }, view) => u32At(view, locator + 4, 1)), /divided/],
+  ['two disks', zip(({ locator }, view) => u32At(view, locator + 16, 2)), /divided/],
   ['an entry on another disk', zip(({ central }, view) => u16At(view, (central[0] ?? 0) + 34, 1)), /divided/],
   [
     'fewer entries than the directory has',
@@ -269,6 +272,12 @@ export const HOSTILE_ZIPS: readonly HostileCase[] = [
   ['a version of 300 bytes', replaced('a/version', raw('3'.repeat(300))), /at most 256 are read/],
   ['an unknown byte order', replaced('a/byteorder', raw('middle')), /byte order is "middle"/],
   ['an alignment that is no number', withEntry('a/.storage_alignment', raw('wide')), /alignment/],
+  [
+    'a storage marked as a folder',
+    zip(({ central }, view) => u32At(view, (central[2] ?? 0) + 38, 0x10)),
+    /marked as a folder/,
+  ],
+  ['an id that is no text', replaced('a/.data/serialization_id', raw(0xff)), /is no text/],
   ['no storage', without('a/data/0'), /which the file does not have/],
   ['a short storage', replaced('a/data/0', f32(1, 2, 3)), /which has 12 bytes/],
   ['a long storage', replaced('a/data/0', f32(1, 2, 3, 4, 5)), /which has 20 bytes/],

@@ -1,0 +1,163 @@
+/** Towers that run: recordings or texts in, embeddings out. */
+import type { Frontend, PrepareOptions, ReadAudioOptions } from '@pengi/audio-frontend';
+import { floats, ints, type NdArray, printable } from '@pengi/core';
+import type { Engine } from '@pengi/jit';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type ClipTokenizer, createClipTokenizer, createSubsetClipTokenizer } from './clip-tokenizer.js';
+import type { ClapConfig, ClipTextConfig } from './config.js';
+import { encodeAudio, encodeText } from './model.js';
+import type { AudioEncoderParams, TextEncoderParams } from './params.js';
+
+/** A recording: a file, or samples with their rate in Hz (mono, ±1). */
+export type AudioInput = string | { readonly samples: Float32Array; readonly sampleRate: number };
+
+/** Is told what the caller should know of an input that is used all the same: damage, a text that was cut. */
+type Warn = (message: string) => void;
+
+export interface EmbedOptions {
+  /** Divide each embedding by its length; default true. msclap's own calls do not. */
+  normalize?: boolean;
+  /** Default: nobody is told. */
+  warn?: Warn;
+}
+
+export type EmbedAudioOptions = EmbedOptions & PrepareOptions & ReadAudioOptions;
+
+/** An audio tower that runs: recordings in, embeddings [N, E] out, not normalised. */
+export interface AudioEncoder {
+  embed(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
+  /** From log-mels [N, frames, mels] in dB. @throws PengiError E_SHAPE */
+  embedLogMel(logMel: NdArray<'float32'>): Promise<NdArray<'float32'>>;
+  dispose(): Promise<void>;
+}
+
+export function createAudioEncoder(
+  params: AudioEncoderParams<NdArray>,
+  config: Pick<ClapConfig, 'audio'>,
+  engine: Engine,
+  frontend: Frontend,
+): AudioEncoder {
+  const encode = (p: AudioEncoderParams, logMel: Tensor) => encodeAudio(p, logMel, config.audio);
+  return audioEncoderOf(engine.compile(encode, params, { name: 'clap.audio' }), widthOf(params), frontend);
+}
+
+/** A compiled model of tensors. */
+interface Program {
+  run(...inputs: NdArray[]): Promise<NdArray>;
+  dispose(): Promise<void>;
+}
+
+/** The audio tower of a program from log-mels to embeddings of `width` channels. */
+export function audioEncoderOf(program: Program, width: number, frontend: Frontend): AudioEncoder {
+  const embedLogMel: AudioEncoder['embedLogMel'] = async (logMel) =>
+    (await program.run(logMel)) as NdArray<'float32'>;
+
+  const prepared = async (input: AudioInput, options: EmbedAudioOptions) => {
+    const isFile = typeof input === 'string';
+    const { samples, warnings } = isFile
+      ? await frontend.load(input, options)
+      : frontend.prepare(input, options);
+    for (const warning of warnings) options.warn?.(isFile ? `${printable(input)}: ${warning}` : warning);
+    return samples;
+  };
+  return {
+    embed(inputs, options = {}) {
+      return inBatches(inputs, width, async (batch) => {
+        const clips: Float32Array[] = [];
+        for (const input of batch) clips.push(await prepared(input, options));
+        return embedLogMel(frontend.logMelBatch(clips));
+      });
+    },
+    embedLogMel,
+    dispose: () => program.dispose(),
+  };
+}
+
+/** What a text tower needs of a tokenizer. */
+export interface TextTokenizer {
+  /**
+   * `text` as exactly `length` ids, cut or padded as the tower wants it.
+   * @throws PengiError E_TEXT for what is no string, for more than 32 KiB, for words that a small vocabulary lacks
+   */
+  encodePrompt(text: string, length: number): { readonly ids: Int32Array; readonly truncated: boolean };
+}
+
+/** A text tower that runs: texts in, embeddings [N, E] out, not normalised. An empty text is start and end alone. */
+export interface TextEncoder<Tokenizer extends TextTokenizer = ClipTokenizer> {
+  readonly tokenizer: Tokenizer;
+  embed(texts: readonly string[], options?: Pick<EmbedOptions, 'warn'>): Promise<NdArray<'float32'>>;
+  dispose(): Promise<void>;
+}
+
+/** @throws PengiError E_CONFIG for `keptIds` that are no part of CLIP's vocabulary */
+export function createTextEncoder(
+  params: TextEncoderParams<NdArray>,
+  config: ClipTextConfig,
+  engine: Engine,
+): TextEncoder {
+  const encode = (p: TextEncoderParams, ids: Tensor) => encodeText(p, ids, config);
+  const program = engine.compile(encode, params, { name: 'clap.text' });
+  return textEncoderOf(program, widthOf(params), clipTokenizerOf(config), config);
+}
+
+/** The text tower of a program from ids [B, promptLength] to embeddings of `width` channels. */
+export function textEncoderOf<Tokenizer extends TextTokenizer>(
+  program: Program,
+  width: number,
+  tokenizer: Tokenizer,
+  config: { readonly promptLength: number },
+): TextEncoder<Tokenizer> {
+  return {
+    tokenizer,
+    embed(texts, { warn } = {}) {
+      return inBatches(texts, width, async (batch) => {
+        return (await program.run(promptIds(tokenizer, batch, config, warn))) as NdArray<'float32'>;
+      });
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/**
+ * Ids [N, promptLength] int32 of texts, cut or padded.
+ * @throws PengiError E_TEXT
+ */
+export function promptIds(
+  tokenizer: TextTokenizer,
+  texts: readonly string[],
+  { promptLength }: { readonly promptLength: number },
+  warn?: Warn,
+): NdArray<'int32'> {
+  const ids = texts.flatMap((text) => {
+    const prompt = tokenizer.encodePrompt(text, promptLength);
+    if (prompt.truncated) warn?.(`"${printable(text, 40)}" is cut to ${promptLength} tokens`);
+    return [...prompt.ids];
+  });
+  return ints(ids, [texts.length, promptLength]);
+}
+
+/** The tokenizer of a config: CLIP's, or the part of it that a small model knows. */
+export function clipTokenizerOf({ keptIds }: Pick<ClipTextConfig, 'keptIds'>): ClipTokenizer {
+  const full = createClipTokenizer();
+  return keptIds === null ? full : createSubsetClipTokenizer(full, keptIds);
+}
+
+/** How many clips or texts go through an encoder at once: few sizes, as each is compiled. */
+const BATCH = 8;
+
+/** [items, width], from embeddings of a few items at a time. */
+async function inBatches<Item>(
+  items: readonly Item[],
+  width: number,
+  embed: (batch: readonly Item[]) => Promise<NdArray<'float32'>>,
+): Promise<NdArray<'float32'>> {
+  const rows = new Float32Array(items.length * width);
+  for (let from = 0; from < items.length; from += BATCH)
+    rows.set((await embed(items.slice(from, from + BATCH))).data, from * width);
+  return floats(rows, [items.length, width]);
+}
+
+/** E of an encoder. */
+function widthOf({ projection }: Pick<AudioEncoderParams<NdArray>, 'projection'>): number {
+  return projection.layer_norm.weight.shape[0]!;
+}
