@@ -1,16 +1,26 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { fmix32, type NdArray, rebuildTree, sizeOf } from '@pengi/core';
 import { PENGI_BASE, type PengiParams, pengiSpec } from 'pengi';
 
-/** A model folder of the released architecture with random weights of sensible size; made once. */
+/** A model folder of the released architecture with random weights of sensible size; made once, and anew when the config changes. */
 export async function randomModelFolder(dir: string): Promise<string> {
-  if (existsSync(dir)) return dir;
+  const config = join(dir, 'config.json');
+  const sameModel =
+    existsSync(config) && isDeepStrictEqual(JSON.parse(readFileSync(config, 'utf8')), plain(PENGI_BASE));
+  if (sameModel) return dir;
   const params = rebuildTree<PengiParams<NdArray>>(pengiSpec(PENGI_BASE), (path, { shape }) =>
     randomArray(path, shape),
   );
   await saveModelFolder(dir, { config: PENGI_BASE, tensors: params });
   return dir;
+}
+
+/** As it is after it went through JSON. */
+function plain(value: object): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function randomArray(path: string, shape: readonly number[]): NdArray {

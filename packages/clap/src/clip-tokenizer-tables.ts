@@ -82,7 +82,7 @@ const BYTE_ORDER = [...PRINTABLE, ...range(0, 0xff).filter((byte) => !PRINTABLE.
 const BYTE_IDS = range(0, 0xff).map((byte) => BYTE_ORDER.indexOf(byte));
 
 /** The letter that stands for each of these bytes in tokens: itself when printable, otherwise one from U+0100 on. */
-const ALPHABET = BYTE_ORDER.map((byte, id) =>
+export const ALPHABET = BYTE_ORDER.map((byte, id) =>
   String.fromCharCode(id < PRINTABLE.length ? byte : 0x100 + id - PRINTABLE.length),
 );
 const ALPHABET_BYTES = new Map(ALPHABET.map((letter, id) => [letter, BYTE_ORDER[id] as number]));

@@ -1,6 +1,14 @@
 import { validate } from '@pengi/core';
 import { describe, expect, it } from 'vitest';
-import { CLAP_PAPER, type ClapConfig, clapConfigSchema } from './config.js';
+import {
+  anyClapConfigSchema,
+  CLAP_PAPER,
+  type ClapConfig,
+  clapConfigSchema,
+  LAION_CLAP_HTSAT_UNFUSED,
+  MSCLAP_2023,
+} from './config.js';
+import { TINY_MSCLAP, TINY_TRANSFORMERS } from './testing/families.js';
 import { TINY } from './testing/tiny.js';
 
 type Changed = { [K in keyof ClapConfig]?: ClapConfig[K] extends object ? object : unknown };
@@ -57,6 +65,47 @@ describe('a config', () => {
     );
     expect(() => validate(clapConfigSchema, changed({ frontend: { hopSize: 320 } }))).toThrow(
       expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining('hopSize') }),
+    );
+  });
+});
+
+describe('a config of any family', () => {
+  it.each([
+    ['the paper’s', CLAP_PAPER],
+    ['the paper’s by name', { ...CLAP_PAPER, family: 'pengi' }],
+    ['msclap 2023', MSCLAP_2023],
+    ['LAION’s', LAION_CLAP_HTSAT_UNFUSED],
+    ['a small msclap', TINY_MSCLAP],
+    ['a small one of Transformers', TINY_TRANSFORMERS],
+  ])('comes back as it was: %s', (_what, config) => {
+    expect(validate(anyClapConfigSchema, JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  const { gpt2 } = TINY_MSCLAP.text;
+  it.each<[string, object]>([
+    ['family: ', { ...TINY, family: 'other' }],
+    ['text.heads: must divide width', { ...TINY, text: { ...TINY.text, heads: 3 } }],
+    ['text: ', { ...TINY, text: TINY_MSCLAP.text }],
+    [
+      "text.promptLength: must not exceed gpt2's positions",
+      { ...TINY_MSCLAP, text: { gpt2, promptLength: 17 } },
+    ],
+    [
+      "audio: mels must be the front end's",
+      { ...TINY_MSCLAP, frontend: { ...TINY_MSCLAP.frontend, mels: 20 } },
+    ],
+    [
+      'text.promptLength: must not exceed positions - pad - 1',
+      { ...TINY_TRANSFORMERS, text: { ...TINY_TRANSFORMERS.text, promptLength: 19 } },
+    ],
+    [
+      'text.pad: must be in the vocabulary',
+      { ...TINY_TRANSFORMERS, text: { ...TINY_TRANSFORMERS.text, pad: 999 } },
+    ],
+    ['', { ...TINY_TRANSFORMERS, projectionDropout: 0.5 }],
+  ])('that contradicts itself is refused: %s', (message, config) => {
+    expect(() => validate(anyClapConfigSchema, config)).toThrow(
+      expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining(message) }),
     );
   });
 });

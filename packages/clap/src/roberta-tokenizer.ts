@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { checkText, PengiError, printable, validate } from '@pengi/core';
 import { z } from 'zod';
+import { ALPHABET } from './clip-tokenizer-tables.js';
 import type { RobertaConfig } from './config.js';
 import type { TextTokenizer } from './encoders.js';
 
@@ -29,7 +30,7 @@ const fileSchema = z.looseObject({
  * what is too long is cut before the end.
  * @param options.file the file's name, for messages
  * @throws PengiError E_CONFIG for a tokenizer of another kind or with other ids than the text tower has; its method throws
- *   E_TEXT for what is no string, for more than 32 KiB, and for words that the vocabulary lacks
+ *   E_TEXT for what is no string and for more than 32 KiB
  */
 export function robertaTokenizer(
   tokenizerJson: unknown,
@@ -46,18 +47,16 @@ export function robertaTokenizer(
   return {
     encodePrompt(text, length) {
       checkText(text);
-      const found: readonly (number | undefined)[] = tokenizer.encode(text).ids;
-      if (found.includes(undefined))
-        throw new PengiError('E_TEXT', `"${printable(text, 40)}" has characters that the vocabulary lacks`);
+      const found = tokenizer.encode(text).ids;
       const truncated = found.length > length;
       const ids = new Int32Array(length).fill(pad);
-      ids.set((truncated ? [...found.slice(0, length - 1), end] : found) as number[]);
+      ids.set(truncated ? [...found.slice(0, length - 1), end] : found);
       return { ids, truncated };
     },
   };
 }
 
-/** What contradicts itself, if anything: the library would go on with ids that nothing has. */
+/** What contradicts itself, if anything: the library would go on, with ids that nothing has or without the letters it lacks. */
 function misfit(
   { model, added_tokens, post_processor }: z.infer<typeof fileSchema>,
   vocabularySize: number,
@@ -73,6 +72,8 @@ function misfit(
     ['sep', post_processor.sep],
   ] as const)
     if (idOf.get(token) !== tokenId) return `post_processor.${name}: "${printable(token)}" has another id`;
+  const letter = ALPHABET.find((byte) => !idOf.has(byte));
+  if (letter !== undefined) return `model.vocab: the byte "${letter}" is missing`;
   for (const merge of model.merges) {
     const [left = '', right = ''] = typeof merge === 'string' ? merge.split(' ') : merge;
     const unknown = [left, right, left + right].find((token) => !idOf.has(token));

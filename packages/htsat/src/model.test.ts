@@ -5,10 +5,10 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { HtsatConfig } from './config.js';
-import { cropStarts, htsat } from './model.js';
-import type { HtsatParams } from './params.js';
+import { cropStarts, htsat, htsatLatent } from './model.js';
+import type { HtsatBodyParams, HtsatParams } from './params.js';
 import { bicubicMatrix } from './resize.js';
-import { clip, encode, expectNear, numbers, ONE_STAGE, sum } from './testing/run.js';
+import { clip, encode, expectNear, numbers, ONE_STAGE, sum, testEngine } from './testing/run.js';
 import { logMels, TINY, tinyParams } from './testing/tiny.js';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -199,6 +199,21 @@ describe('inputs longer than the image', () => {
         all[0]!.map((_, i) => sum(all.map((values) => values[i]!)) / 3),
       );
     }
+  });
+
+  it('give their latent alone as well, without the weights of the heads', async () => {
+    const { tscam_conv: _conv, head: _head, ...body } = tinyParams(6, LONG);
+    const x = logMels([2, 1400, 4]);
+    const program = (await testEngine()).compile(
+      (p: HtsatBodyParams, logMel: Tensor) => ({ latent: htsatLatent(p, logMel, LONG) }),
+      body,
+    );
+    const [found, expected] = [
+      await program.run(x),
+      await encode(x, { config: LONG, params: tinyParams(6, LONG) }),
+    ];
+    expectNear(numbers(found.latent), numbers(expected.latent), 1e-6);
+    await program.dispose();
   });
 
   it('are cropped from one frame more than fits on', async () => {

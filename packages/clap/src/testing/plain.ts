@@ -1,6 +1,6 @@
 /** The parts of CLAP as loops over numbers in double precision, to compare the model with. */
 import type { NdArray } from '@pengi/core';
-import type { ClipTextConfig } from '../config.js';
+import type { ClipTextConfig, RobertaConfig } from '../config.js';
 import { rowsOf, sum } from './tiny.js';
 
 type Vector = number[];
@@ -20,11 +20,11 @@ function linear(p: Named, name: string, x: Vector): Vector {
   return p[`${name}.bias`] ? plus(y, vector(p, `${name}.bias`)) : y;
 }
 
-function layerNorm(p: Named, name: string, x: Vector): Vector {
+function layerNorm(p: Named, name: string, x: Vector, epsilon = 1e-5): Vector {
   const mean = sum(x) / x.length;
   const variance = sum(x.map((value) => (value - mean) ** 2)) / x.length;
   const [gain, bias] = [vector(p, `${name}.weight`), vector(p, `${name}.bias`)];
-  return x.map((value, i) => ((value - mean) / Math.sqrt(variance + 1e-5)) * gain[i]! + bias[i]!);
+  return x.map((value, i) => ((value - mean) / Math.sqrt(variance + epsilon)) * gain[i]! + bias[i]!);
 }
 
 function softmax(scores: Vector): Vector {
@@ -82,16 +82,54 @@ function attention(p: Named, name: string, x: Vector[], heads: number): Vector[]
   const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((part) =>
     x.map((row) => linear(p, `${name}.${part}`, row)),
   ) as [Vector[], Vector[], Vector[]];
-  const size = x[0]!.length / heads;
   return x.map((_, t) => {
-    const mixed = Array.from({ length: heads }, (_, h) => {
-      const part = (row: Vector) => row.slice(h * size, (h + 1) * size);
-      const seen = k.slice(0, t + 1);
-      const weights = softmax(seen.map((key) => dot(part(q[t]!), part(key)) / Math.sqrt(size)));
-      return Array.from({ length: size }, (_, c) => sum(weights.map((w, s) => w * part(v[s]!)[c]!)));
-    });
-    return linear(p, `${name}.out_proj`, mixed.flat());
+    return linear(p, `${name}.out_proj`, mixedHeads(q[t]!, k.slice(0, t + 1), v, heads));
   });
+}
+
+/** What one query sees of the values, head by head. */
+function mixedHeads(query: Vector, keys: Vector[], values: Vector[], heads: number): Vector {
+  const size = query.length / heads;
+  return Array.from({ length: heads }, (_, h) => {
+    const part = (row: Vector) => row.slice(h * size, (h + 1) * size);
+    const weights = softmax(keys.map((key) => dot(part(query), part(key)) / Math.sqrt(size)));
+    return Array.from({ length: size }, (_, c) => sum(weights.map((w, s) => w * part(values[s]!)[c]!)));
+  }).flat();
+}
+
+/** W₂ max(0, W₁ x + b₁) + b₂ */
+export function plainReluProjection(p: Named, name: string, x: Vector): Vector {
+  const inner = linear(p, `${name}.linear1`, x).map((value) => Math.max(0, value));
+  return linear(p, `${name}.linear2`, inner);
+}
+
+/** RoBERTa on the ids of one text without padding: hidden states, and what the pooler makes of the first. */
+export function plainRoberta(
+  p: Named,
+  ids: readonly number[],
+  { heads, layers, pad, epsilon }: RobertaConfig,
+): { hidden: Vector[]; pooled: Vector } {
+  const table = (name: string) => rowsOf(p[`embeddings.${name}.weight`]!);
+  const [words, places, kinds] = ['word_embeddings', 'position_embeddings', 'token_type_embeddings'].map(
+    table,
+  );
+  let x = ids.map((id, t) => {
+    const token = plus(plus(words![id]!, kinds![0]!), places![pad + 1 + t]!);
+    return layerNorm(p, 'embeddings.LayerNorm', token, epsilon);
+  });
+  for (let i = 0; i < layers; i++) {
+    const at = (name: string) => `encoder.layer.${i}.${name}`;
+    const [q, k, v] = ['query', 'key', 'value'].map((part) =>
+      x.map((row) => linear(p, at(`attention.self.${part}`), row)),
+    ) as [Vector[], Vector[], Vector[]];
+    x = x.map((row, t) => {
+      const attended = linear(p, at('attention.output.dense'), mixedHeads(q[t]!, k, v, heads));
+      const y = layerNorm(p, at('attention.output.LayerNorm'), plus(row, attended), epsilon);
+      const mlp = linear(p, at('output.dense'), linear(p, at('intermediate.dense'), y).map(gelu));
+      return layerNorm(p, at('output.LayerNorm'), plus(y, mlp), epsilon);
+    });
+  }
+  return { hidden: x, pooled: linear(p, 'pooler.dense', x[0]!).map(Math.tanh) };
 }
 
 export function plainCosine(a: Vector, b: Vector): number {

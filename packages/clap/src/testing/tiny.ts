@@ -1,8 +1,17 @@
 /** A small CLAP of random weights, recordings for it, and what the tests share. */
 import { RELEASED_FRONTEND } from '@pengi/audio-frontend';
-import { createRng, floats, mapTree, type NdArray, sizeOf } from '@pengi/core';
+import {
+  createRng,
+  flatten,
+  floats,
+  type MapLeaves,
+  mapTree,
+  type NdArray,
+  sizeOf,
+  type Tree,
+} from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
-import { initParams } from '@pengi/nn';
+import { initParams, type ParamSpec } from '@pengi/nn';
 import { expect } from 'vitest';
 import { collectClipIds, createClipTokenizer } from '../clip-tokenizer.js';
 import type { ClapConfig, ClipTextConfig } from '../config.js';
@@ -57,14 +66,21 @@ export const TINY: ClapConfig = {
   projectionDropout: 0.5,
 };
 
-/** Initial values, moved a little, so that no gain is 1 and no bias 0. */
 export function tinyParams(seed: number, config = TINY): ClapParams<NdArray<'float32'>> {
+  return movedParams(clapSpec(config), seed);
+}
+
+/** Initial values, moved a little, so that no gain is 1 and no bias 0. */
+export function movedParams<S>(
+  spec: S & Tree<ParamSpec>,
+  seed: number,
+): MapLeaves<S, ParamSpec, NdArray<'float32'>> {
   const rng = createRng(seed);
-  const params = initParams(clapSpec(config), seed);
-  return mapTree<NdArray<'float32'>, NdArray<'float32'>, typeof params>(params, ({ data, shape }, name) => {
+  const initial = flatten<NdArray<'float32'>>(initParams(spec, seed) as Tree<NdArray<'float32'>>);
+  return mapTree<ParamSpec, NdArray<'float32'>, S>(spec, ({ shape }, name) => {
     const { normal } = rng.fork(name);
     return floats(
-      data.map((x) => x + 0.1 * normal()),
+      initial[name]!.data.map((x) => x + 0.1 * normal()),
       shape,
     );
   });
