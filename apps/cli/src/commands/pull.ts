@@ -41,7 +41,7 @@ HTTPS_PROXY and NO_PROXY are honoured.
 Examples:
   pengi pull
   pengi pull msclap-2023
-  pengi pull gpt2 --base-url https://mirror.example`,
+  pengi pull gpt2 --base-url https://example.org/weights`,
     )
     .action(async (name: string | undefined, flags: PullFlags, command: Command) => {
       const context = contextOf(command);

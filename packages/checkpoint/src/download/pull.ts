@@ -138,7 +138,7 @@ async function checkCached(
 function checkedBase(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username || url.password)
-    throw new PengiError('E_USAGE', 'the base URL is no address such as https://mirror.example/path', {
+    throw new PengiError('E_USAGE', 'the base URL is no address such as https://example.org/weights', {
       hint: 'see --base-url and PENGI_PULL_BASE_URL',
     });
   return text.replace(/\/+$/, '');
