@@ -21,8 +21,10 @@ const project = mkdtempSync(join(tmpdir(), 'pengi-packed-'));
 const tarballs = join(project, 'tarballs');
 mkdirSync(tarballs);
 
-/** Makes a CLAP of random weights, as no trained one is part of the repository. */
-const MAKE_MODEL = `
+/** Makes a CLAP of random weights, as no trained one is part of the repository, and a recording. */
+const MAKE_FILES = `
+import { writeFileSync } from 'node:fs';
+import { encodeWav } from '@pengi/audio-frontend';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { CLAP_PAPER, clapSpec } from '@pengi/clap';
 import { initParams } from '@pengi/nn';
@@ -33,6 +35,8 @@ const config = {
   embedding: 32,
 };
 const card = { title: 'Random CLAP', text: 'Knows nothing.', licence: 'MIT' };
+const samples = Float32Array.from({ length: 88200 }, (_, n) => 0.3 * Math.sin(n / 16));
+writeFileSync('dog.wav', encodeWav({ channels: [samples], sampleRate: 44100 }));
 await saveModelFolder('clap-model', { config, tensors: initParams(clapSpec(config), 0), card });
 `;
 
@@ -44,10 +48,9 @@ try {
       throw new Error(`packing ${folder} failed`);
 
   write('package.json', JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
-  write('dog.wav', tone({ seconds: 2, hertz: 440, sampleRate: 44100 }));
   install(closure('@pengi/clap', packages), []);
-  write('make-model.mjs', MAKE_MODEL);
-  run('node', 'make-model.mjs');
+  write('make-files.mjs', MAKE_FILES);
+  run('node', 'make-files.mjs');
   write('embed.mjs', firstExample('packages/clap/README.md'));
   run('node', 'embed.mjs');
 
@@ -121,27 +124,6 @@ function importEach(specifiers) {
   if (exported.length === 0) throw new Error(name + ' exports nothing');
   console.log(name.padEnd(28) + exported.length + ' exports');
 }`;
-}
-
-/** A 16-bit mono WAV file. */
-function tone({ seconds, hertz, sampleRate }) {
-  const samples = Int16Array.from({ length: seconds * sampleRate }, (_, n) =>
-    Math.round(8000 * Math.sin((2 * Math.PI * hertz * n) / sampleRate)),
-  );
-  const header = Buffer.alloc(44);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + samples.byteLength, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(sampleRate, 24);
-  header.writeUInt32LE(sampleRate * 2, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(samples.byteLength, 40);
-  return Buffer.concat([header, Buffer.from(samples.buffer)]);
 }
 
 function write(name, content) {

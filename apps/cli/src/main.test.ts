@@ -3,16 +3,19 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSafetensors } from '@pengi/checkpoint';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pengi } from './testing/command-line.js';
 import { saveTinyModels, TINY, writeWav } from './testing/models.js';
 
+const workspace = process.cwd();
 let dir: string;
 const at = (name: string) => join(dir, name);
 const tone = Float32Array.from({ length: 8000 }, (_, n) => 0.3 * Math.sin(n / 5));
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pengi-cli-'));
+  vi.stubEnv('PENGI_MODEL', undefined);
+  process.chdir(dir); // the workspace may hold a model of the quickstart, which is the default
   await saveTinyModels(dir);
   await writeWav(at('tone.wav'), tone);
   await writeWav(
@@ -20,7 +23,11 @@ beforeAll(async () => {
     tone.map((x, n) => x * Math.sin(n / 700)),
   );
 });
-afterAll(() => rm(dir, { recursive: true }));
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  process.chdir(workspace);
+  await rm(dir, { recursive: true });
+});
 
 describe('caption', () => {
   it('prints one text per file, names beside them when there are several', async () => {

@@ -14,6 +14,7 @@ export {
   readAudio,
 } from './decode/decode.js';
 export type { AudioFormat } from './decode/decoding.js';
+export { encodeWav } from './encode-wav.js';
 export {
   type AudioData,
   type ChannelPolicy,

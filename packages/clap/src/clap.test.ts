@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createFrontend } from '@pengi/audio-frontend';
+import { createFrontend, encodeWav } from '@pengi/audio-frontend';
 import { floats, type NdArray } from '@pengi/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Clap, createClap } from './clap.js';
@@ -74,7 +74,7 @@ describe('embeddings', () => {
 
   it('are those of a file as of its samples', async () => {
     const path = join(dir, 'noise.wav');
-    await writeFile(path, wav(clips[3]!.samples));
+    await writeFile(path, wav(clips[3]!));
     expect(await clap.embedAudio([path])).toEqual(await clap.embedAudio([clips[3]!]));
   });
 
@@ -90,7 +90,7 @@ describe('embeddings', () => {
     const bells = (n: number) => Array(n).fill('a bell').join(' ');
     expect(await clap.embedText([bells(5)], { warn })).toEqual(await clap.embedText([bells(4)], { warn }));
     const path = join(dir, 'cut.wav');
-    await writeFile(path, wav(clips[3]!.samples).subarray(0, 4000));
+    await writeFile(path, wav(clips[3]!).subarray(0, 4000));
     await clap.embedAudio([path], { allowDamaged: true, warn });
     expect(warnings[0]).toBe(`"${bells(5)}" is cut to 10 tokens`);
     expect(warnings[1]).toContain('cut.wav: ');
@@ -213,20 +213,5 @@ describe('a front end', () => {
   });
 });
 
-/** A WAV file of float samples at 8 kHz. */
-function wav(samples: Float32Array): Buffer {
-  const header = Buffer.alloc(44);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + samples.byteLength, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(3, 20); // IEEE float
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(8000, 24);
-  header.writeUInt32LE(32000, 28);
-  header.writeUInt16LE(4, 32);
-  header.writeUInt16LE(32, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(samples.byteLength, 40);
-  return Buffer.concat([header, Buffer.from(samples.buffer)]);
-}
+const wav = ({ samples, sampleRate }: { samples: Float32Array; sampleRate: number }) =>
+  encodeWav({ channels: [samples], sampleRate });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeWav } from '@pengi/audio-frontend';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { clapSpec } from '@pengi/clap';
 import { flatten, floats, ints, leaves, type NdArray, sizeOf } from '@pengi/core';
@@ -167,7 +168,7 @@ describe('a model folder', () => {
     await saveModelFolder(path, { config: BASE, tensors: params });
     const pengi = await load(path);
     const { samples, sampleRate } = tone(300);
-    const file = wav(samples, sampleRate);
+    const file = encodeWav({ channels: [samples], sampleRate });
     await writeFile(join(dir, 'whole.wav'), file);
     await writeFile(join(dir, 'cut.wav'), file.subarray(0, -400));
 
@@ -188,21 +189,3 @@ describe('a model folder', () => {
     await pengi.dispose();
   });
 });
-
-/** A mono WAV file of 32-bit floats. */
-function wav(samples: Float32Array, sampleRate: number): Buffer {
-  const header = Buffer.alloc(44);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + samples.byteLength, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(3, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(sampleRate, 24);
-  header.writeUInt32LE(4 * sampleRate, 28);
-  header.writeUInt16LE(4, 32);
-  header.writeUInt16LE(32, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(samples.byteLength, 40);
-  return Buffer.concat([header, Buffer.from(samples.buffer)]);
-}

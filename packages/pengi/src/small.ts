@@ -1,7 +1,7 @@
 import { type FrontendConfig, RELEASED_FRONTEND } from '@pengi/audio-frontend';
 import { type ClapConfig, collectClipIds, createClipTokenizer } from '@pengi/clap';
 import { collectIds, createGpt2Tokenizer, END_OF_TEXT } from '@pengi/gpt2';
-import type { HtsatConfig } from '@pengi/htsat';
+import { HTSAT_SMALL, type HtsatConfig } from '@pengi/htsat';
 import type { PengiConfig } from './config.js';
 
 /** Seven seconds at 16 kHz, a frame every 10 ms. */
@@ -14,19 +14,7 @@ export const SMALL_FRONTEND = {
   topDb: 80,
 } as const satisfies FrontendConfig;
 
-const SMALL_AUDIO = {
-  specSize: 256,
-  mels: 64,
-  patchSize: 16,
-  embedDim: 64,
-  depths: [2, 2],
-  heads: [4, 8],
-  windowSize: 8,
-  mlpRatio: 4,
-  classes: 1,
-  positionEmbedding: 0.5,
-  dropPath: 0.1,
-} as const satisfies HtsatConfig;
+const SMALL_AUDIO = { ...HTSAT_SMALL, specSize: 256, mels: 64 } as const satisfies HtsatConfig;
 
 const WIDTH = 128;
 const PREFIX = 8;

@@ -1,6 +1,8 @@
 /** Small models of random weights, and recordings, in a folder. */
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodeWav } from '@pengi/audio-frontend';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { clapSpec } from '@pengi/clap';
 import { initParams } from '@pengi/nn';
@@ -43,19 +45,5 @@ export async function saveTinyModels(dir: string, pengi: PengiConfig = TINY.peng
 
 /** A WAV file of float samples at 16 kHz. */
 export async function writeWav(path: string, samples: Float32Array): Promise<void> {
-  const file = Buffer.alloc(44 + samples.byteLength);
-  file.write('RIFF', 0);
-  file.writeUInt32LE(36 + samples.byteLength, 4);
-  file.write('WAVEfmt ', 8);
-  file.writeUInt32LE(16, 16);
-  file.writeUInt16LE(3, 20); // IEEE float
-  file.writeUInt16LE(1, 22);
-  file.writeUInt32LE(16000, 24);
-  file.writeUInt32LE(64000, 28);
-  file.writeUInt16LE(4, 32);
-  file.writeUInt16LE(32, 34);
-  file.write('data', 36);
-  file.writeUInt32LE(samples.byteLength, 40);
-  Buffer.from(samples.buffer).copy(file, 44);
-  await writeFile(path, file);
+  await writeFile(path, encodeWav({ channels: [samples], sampleRate: 16000 }));
 }

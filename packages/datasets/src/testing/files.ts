@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeWav } from '@pengi/audio-frontend';
 import { isPengiError, type PengiError } from '@pengi/core';
 import { afterEach, beforeEach } from 'vitest';
 
@@ -24,26 +25,13 @@ export interface ToneOptions {
   readonly silentFrom?: number;
 }
 
-/** A WAVE file of a sine: 16 bits, mono. */
-export function toneWav(options: ToneOptions = {}): Buffer {
+/** A WAVE file of a sine. */
+export function toneWav(options: ToneOptions = {}): Uint8Array {
   const { frequency = 440, seconds = 0.3, sampleRate = 16000, silentFrom = seconds } = options;
-  const samples = Int16Array.from({ length: Math.round(seconds * sampleRate) }, (_, i) =>
-    i < silentFrom * sampleRate ? 16000 * Math.sin((2 * Math.PI * frequency * i) / sampleRate) : 0,
+  const samples = Float32Array.from({ length: Math.round(seconds * sampleRate) }, (_, i) =>
+    i < silentFrom * sampleRate ? 0.5 * Math.sin((2 * Math.PI * frequency * i) / sampleRate) : 0,
   );
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + samples.byteLength, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(sampleRate, 24);
-  head.writeUInt32LE(2 * sampleRate, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(samples.byteLength, 40);
-  return Buffer.concat([head, Buffer.from(samples.buffer)]);
+  return encodeWav({ channels: [samples], sampleRate });
 }
 
 export async function writeTone(folder: string, name: string, options: ToneOptions = {}): Promise<string> {

@@ -1,5 +1,5 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
-import { beforeEach, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { type Cache, createCache } from './graph-cache.js';
 
 /** A cache of two strings that writes down what it makes and releases. */
@@ -93,7 +93,8 @@ it('waits for all uses and releases all items when it is disposed', async () => 
   const disposed = cache.dispose().then(() => {
     isDisposed = true;
   });
-  await setTimeout(5);
+  await vi.waitFor(() => expect(log).toEqual(['+a', '+b']));
+  await setImmediate();
   expect([isDisposed, log]).toEqual([false, ['+a', '+b']]);
   b.end();
   await disposed;
