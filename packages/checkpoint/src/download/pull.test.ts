@@ -128,7 +128,8 @@ describe('a server that lies', () => {
   });
 
   it('about the length, too much: the end is noticed although nothing is published', async () => {
-    for (let i = 0; i < 4; i++) server.faults.push(faults.lieAboutLength(200_000));
+    // Many times: a connection that closes early may bring less than the last one, and progress starts the count anew.
+    for (let i = 0; i < 30; i++) server.faults.push(faults.lieAboutLength(200_000));
     await expect(pull(artefact({}))).rejects.toMatchObject({ code: 'E_IO' });
     expect(existsSync(at('w.bin'))).toBe(false);
   });
