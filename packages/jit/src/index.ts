@@ -1,5 +1,13 @@
 export { createEngine, defaultEngine, ENGINES, type EngineOptions } from './create.js';
-export type { Arrays, CompileOptions, Engine, EngineName, Program, StepProgram } from './engine.js';
+export {
+  type Arrays,
+  type CompileOptions,
+  type Engine,
+  type EngineName,
+  type Program,
+  quantized,
+  type StepProgram,
+} from './engine.js';
 export { createEagerEngine } from './engines/eager.js';
 export { createJitEngine, type JitOptions } from './engines/jit.js';
 export { type Placeholder, type Trace, trace } from './graph/trace.js';

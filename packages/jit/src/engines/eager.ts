@@ -1,5 +1,13 @@
 /** Engines that run a function op by op on a TensorFlow.js backend. */
-import { type DType, type DTypeArray, leaves, type NdArray, rebuildTree, type Tree } from '@pengi/core';
+import {
+  type DType,
+  type DTypeArray,
+  leaves,
+  type NdArray,
+  PengiError,
+  rebuildTree,
+  type Tree,
+} from '@pengi/core';
 import { registerRandomKernels } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -23,8 +31,9 @@ export function createEagerEngine(name: EngineName, backend: string, description
     compile<Weights, Inputs extends unknown[], Output>(
       fn: (weights: Weights, ...inputs: Inputs) => Output,
       weights: Arrays<Weights>,
-      { name: label = fn.name || 'function' }: CompileOptions = {},
+      { name: label = fn.name || 'function', quantize }: CompileOptions = {},
     ): Program<Inputs, Output> {
+      refuseQuantization(name, quantize);
       const held = lazyUpload<Weights>(backend, weights);
       let disposed = false;
       return {
@@ -46,8 +55,9 @@ export function createEagerEngine(name: EngineName, backend: string, description
       fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
       weights: Arrays<Weights>,
       initial: Arrays<State>,
-      { name: label = fn.name || 'step' }: CompileOptions = {},
+      { name: label = fn.name || 'step', quantize }: CompileOptions = {},
     ): StepProgram<State, Inputs, Output> {
+      refuseQuantization(name, quantize);
       const held = lazyUpload<Weights>(backend, weights);
       const start = lazyUpload<State>(backend, initial);
       let state: State | undefined;
@@ -79,6 +89,21 @@ export function createEagerEngine(name: EngineName, backend: string, description
       };
     },
   };
+}
+
+function refuseQuantization(engine: EngineName, quantize: CompileOptions['quantize']): void {
+  if (quantize !== undefined)
+    throw new PengiError('E_ENGINE', `the engine "${engine}" has no ${quantize} products`, {
+      hint: 'choose the engine "jit", or leave the weights as they are',
+    });
+}
+
+/** Makes a registered backend, so that switching to it is synchronous from now on; the active one stays. */
+export async function ready(backend: string): Promise<void> {
+  const former = tf.engine().backendName;
+  if (!(await tf.setBackend(backend)))
+    throw new PengiError('E_ENGINE', `the backend "${backend}" does not start`);
+  if (former) await tf.setBackend(former);
 }
 
 /** Runs `fn` with `backend` active. It must not wait: other code may use TensorFlow.js in between. */

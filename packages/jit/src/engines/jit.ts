@@ -1,5 +1,6 @@
 import { PengiError, rebuildTree } from '@pengi/core';
 import type { Arrays, CompileOptions, Engine, Program, StepProgram } from '../engine.js';
+import { quantizeWeights } from '../graph/quantize.js';
 import { type Trace, trace } from '../graph/trace.js';
 import { argumentArrays, assertUsable } from './arguments.js';
 import { createCache } from './graph-cache.js';
@@ -24,7 +25,7 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
   const compile = <Inputs extends unknown[], Output>(
     fn: (weights: never, ...inputs: never[]) => unknown,
     weights: unknown,
-    { name = fn.name || 'function', prepack = true, keep = KEPT_GRAPHS }: CompileOptions = {},
+    { name = fn.name || 'function', prepack = true, keep = KEPT_GRAPHS, quantize }: CompileOptions = {},
   ): Program<Inputs, Output> => {
     if (!(Number.isInteger(keep) && keep >= 1))
       throw new PengiError('E_USAGE', `keep must be a whole number of at least 1, found ${keep}`);
@@ -34,7 +35,8 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
 
     const record = async (inputs: readonly unknown[]): Promise<Graph> => {
       assertSameFiles();
-      const recorded = trace(fn, weights, inputs);
+      const traced = trace(fn, weights, inputs);
+      const recorded = quantize === 'int8' ? quantizeWeights(traced) : traced;
       return { result: recorded.result, session: await runtime.open(recorded, { name, prepack }) };
     };
     return {

@@ -12,6 +12,7 @@ const ELEMENT_ARRAYS = {
   int64: BigInt64Array,
   uint32: Uint32Array,
   float64: Float64Array,
+  uint8: Uint8Array,
 } as const;
 
 /** Element types inside a graph: those of arrays, and the ones that some operators need within. */
@@ -20,6 +21,7 @@ export type ValueType = keyof typeof ELEMENT_ARRAYS;
 /** onnx.TensorProto.DataType */
 export const ONNX_TYPE: Record<ValueType, number> = {
   float32: 1,
+  uint8: 2,
   int32: 6,
   int64: 7,
   bool: 9,
