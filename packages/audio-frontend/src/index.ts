@@ -26,8 +26,17 @@ export {
   toMono,
   trimLeadingSilence,
 } from './fit.js';
-export { createFrontend, type Frontend, type PreparedAudio, type PrepareOptions } from './frontend.js';
+export {
+  createFrontend,
+  type Frontend,
+  type FrontendWindowOptions,
+  type PreparedAudio,
+  type PrepareOptions,
+  type RecordedAudio,
+  type Windows,
+} from './frontend.js';
 export { createLogMel, type LogMel, type LogMelOptions } from './log-mel.js';
 export { compareMelBanks, type MelSettings, melFilterBank } from './mel.js';
 export { resample, resampleKernel } from './resample.js';
 export { powerSpectrogram, type StftSettings, stftKernels } from './stft.js';
+export { type AudioWindow, slidingWindows, type TailMode, type WindowOptions } from './windows.js';

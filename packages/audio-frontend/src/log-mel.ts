@@ -1,5 +1,6 @@
 import { floats, type NdArray, PengiError } from '@pengi/core';
 import { type LogMelSettings, logMelIssues, refuseConfig } from './config.js';
+import { createLogMelKernel } from './log-mel-simd.js';
 import { melFilterBank, sparseMelBank } from './mel.js';
 import { createStft } from './stft.js';
 
@@ -25,6 +26,8 @@ export interface LogMelOptions {
    * whatever was computed.
    */
   readonly melBank?: NdArray<'float32'>;
+  /** Whether WebAssembly with SIMD may be used; default true. The results are the same to the last bits. */
+  readonly simd?: boolean;
 }
 
 /**
@@ -45,13 +48,16 @@ export function createLogMel(settings: LogMelSettings, options: LogMelOptions = 
   const stft = createStft(settings);
   const bank = sparseMelBank(melBank);
   const mel = new Float64Array(mels);
+  const kernel = options.simd === false ? undefined : createLogMelKernel({ ...settings, bank });
 
   const write = (samples: Float32Array, out: Float32Array) => {
-    stft.eachFrame(samples, bank.topBin, (power, frame) => {
-      bank.apply(power, mel);
-      const start = frame * mels;
-      for (let m = 0; m < mels; m++) out[start + m] = DB_PER_NEPER * Math.log(Math.max(mel[m]!, FLOOR));
-    });
+    if (kernel) kernel(stft.pad(samples), stft.frames(samples.length), out);
+    else
+      stft.eachFrame(samples, bank.topBin, (power, frame) => {
+        bank.apply(power, mel);
+        const start = frame * mels;
+        for (let m = 0; m < mels; m++) out[start + m] = DB_PER_NEPER * Math.log(Math.max(mel[m]!, FLOOR));
+      });
     if (topDb !== null) clampBelowPeak(out, topDb);
   };
 

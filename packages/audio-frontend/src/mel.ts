@@ -49,10 +49,14 @@ export function compareMelBanks(a: NdArray, b: NdArray): number {
   return largest;
 }
 
-/** A filter bank as runs of weights: filter m weighs bins first[m] … first[m] + length - 1. */
+/** A filter bank as runs of weights: filter m weighs bins first[m] … first[m] + count[m] - 1. */
 export interface SparseMelBank {
   readonly mels: number;
   readonly topBin: number;
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** Of each filter after the other. */
+  readonly weights: Float64Array;
   /** mel[m] = sum of power · weights of filter m. */
   apply(power: Float64Array, mel: Float64Array): void;
 }
@@ -62,9 +66,8 @@ export function sparseMelBank(bank: NdArray<'float32'>): SparseMelBank {
   const [bins = 0, mels = 0] = bank.shape;
   const { data } = bank; // once: of a bank in a file, each time reads it
   const first = new Int32Array(mels);
-  const end = new Int32Array(mels);
-  const offset = new Int32Array(mels);
-  const weights: number[] = [];
+  const count = new Int32Array(mels);
+  const used: number[] = [];
   let topBin = 0;
   for (let m = 0; m < mels; m++) {
     const column = Array.from({ length: bins }, (_, k) => data[k * mels + m]!);
@@ -72,22 +75,24 @@ export function sparseMelBank(bank: NdArray<'float32'>): SparseMelBank {
     const start = Math.max(0, column.findIndex(isUsed));
     const stop = column.findLastIndex(isUsed) + 1;
     first[m] = start;
-    end[m] = Math.max(start, stop);
-    offset[m] = weights.length - start;
-    weights.push(...column.slice(start, stop));
+    count[m] = Math.max(0, stop - start);
+    used.push(...column.slice(start, stop));
     topBin = Math.max(topBin, stop - 1);
   }
-  const flat = Float64Array.from(weights);
+  const weights = Float64Array.from(used);
 
   return {
     mels,
     topBin,
+    first,
+    count,
+    weights,
     apply(power, mel) {
+      let at = 0;
       for (let m = 0; m < mels; m++) {
-        const shift = offset[m]!;
-        const stop = end[m]!;
+        const stop = first[m]! + count[m]!;
         let sum = 0;
-        for (let k = first[m]!; k < stop; k++) sum += power[k]! * flat[shift + k]!;
+        for (let k = first[m]!; k < stop; k++) sum += power[k]! * weights[at++]!;
         mel[m] = sum;
       }
     },

@@ -26,6 +26,11 @@ export function powerSpectrogram(samples: Float32Array, settings: StftSettings):
 /** An STFT that keeps its tables and work arrays from one clip to the next. */
 export interface Stft {
   frames(length: number): number;
+  /**
+   * The samples with half a window of reflection at either end; the array is reused.
+   * @throws PengiError E_AUDIO_TOO_SHORT below fftSize / 2 + 1 samples
+   */
+  pad(samples: Float32Array): Float32Array;
   /** Calls `take` with the power of bins 0 … topBin of each frame; the array is reused. */
   eachFrame(samples: Float32Array, topBin: number, take: (power: Float64Array, frame: number) => void): void;
 }
@@ -41,11 +46,17 @@ export function createStft({ fftSize, hopLength }: StftSettings): Stft {
 
   const frames = (length: number) => Math.floor(length / hopLength) + 1;
 
+  const pad = (samples: Float32Array) => {
+    if (padded.length < samples.length + fftSize) padded = new Float32Array(samples.length + fftSize);
+    reflect(samples, fftSize / 2, padded);
+    return padded;
+  };
+
   return {
     frames,
+    pad,
     eachFrame(samples, topBin, take) {
-      if (padded.length < samples.length + fftSize) padded = new Float32Array(samples.length + fftSize);
-      reflect(samples, fftSize / 2, padded);
+      pad(samples);
       const { even, odd } = fft;
       for (let frame = 0; frame < frames(samples.length); frame++) {
         const start = frame * hopLength;
@@ -81,7 +92,7 @@ export function stftKernels(fftSize: number): { real: NdArray<'float32'>; imag: 
 }
 
 /** Hann's window with the period `size` (scipy's `fftbins=True`): zero at 0, not at size - 1. */
-function periodicHann(size: number): Float64Array {
+export function periodicHann(size: number): Float64Array {
   return Float64Array.from({ length: size }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / size));
 }
 
