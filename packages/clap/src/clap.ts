@@ -10,10 +10,12 @@ import {
   createTextEncoder,
   type EmbedAudioOptions,
   type EmbedOptions,
+  type EmbedWindowsOptions,
   type TextEncoder,
   type TextTokenizer,
 } from './encoders.js';
 import type { ClapParams } from './params.js';
+import type { WindowEmbeddings } from './windows.js';
 
 export type ZeroShotOptions = Omit<EmbedAudioOptions, 'normalize'> & {
   /** The text of a label, where `{}` stands for it; default "this is a sound of {}". */
@@ -32,10 +34,16 @@ export interface Clap {
   readonly config: AnyClapConfig;
   readonly frontend: Frontend;
   /**
-   * Embeddings [N, E]. Audio is brought to the config's rate and duration first.
+   * Embeddings [N, E]. Audio is brought to the config's rate and duration first: of longer recordings one part counts, or
+   * with `pool` all of them.
    * @throws PengiError E_NOT_FOUND, E_AUDIO_… with the file's name, E_NONFINITE
    */
   embedAudio(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
+  /**
+   * Embeddings [W, E] of the windows of one recording, with their times.
+   * @throws PengiError as `embedAudio`, E_USAGE for a hop that is not positive
+   */
+  embedWindows(input: AudioInput, options?: EmbedWindowsOptions): Promise<WindowEmbeddings>;
   /**
    * Embeddings [N, E]. Of longer texts the first `promptLength` tokens count.
    * @throws PengiError E_TEXT for empty texts and words that a small vocabulary lacks, E_NONFINITE
@@ -102,6 +110,10 @@ export function clapOf({ config, frontend, audio, text, logitScale }: ClapParts)
     async embedAudio(inputs, options = {}) {
       const embeddings = await audio.embed(inputs, options);
       return options.normalize === false ? embeddings : normalized(embeddings);
+    },
+    async embedWindows(input, options = {}) {
+      const { embeddings, times } = await audio.embedWindows(input, options);
+      return { embeddings: options.normalize === false ? embeddings : normalized(embeddings), times };
     },
     async embedText(texts, options = {}) {
       refuseEmpty('E_TEXT', 'text', texts);

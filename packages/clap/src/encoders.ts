@@ -7,6 +7,16 @@ import { type ClipTokenizer, createClipTokenizer, createSubsetClipTokenizer } fr
 import type { ClapConfig, ClipTextConfig } from './config.js';
 import { encodeAudio, encodeText } from './model.js';
 import type { AudioEncoderParams, TextEncoderParams } from './params.js';
+import {
+  filledUp,
+  type Pooling,
+  pooled,
+  spanOf,
+  stacked,
+  type WindowEmbeddings,
+  type WindowedOptions,
+  windowsOf,
+} from './windows.js';
 
 /** A recording: a file, or samples with their rate in Hz (mono, ±1). */
 export type AudioInput = string | { readonly samples: Float32Array; readonly sampleRate: number };
@@ -21,11 +31,23 @@ export interface EmbedOptions {
   warn?: Warn;
 }
 
-export type EmbedAudioOptions = EmbedOptions & PrepareOptions & ReadAudioOptions;
+export interface PoolOptions extends Pick<WindowedOptions, 'seconds' | 'hopSeconds' | 'tail'> {
+  /**
+   * Hear whole recordings, window by window, and join the embeddings before they are normalised. Default: hear the part
+   * that `crop` says of those that are longer than the config's duration.
+   */
+  pool?: Pooling;
+}
+
+export type EmbedAudioOptions = EmbedOptions & PrepareOptions & ReadAudioOptions & PoolOptions;
+
+export type EmbedWindowsOptions = EmbedOptions & WindowedOptions;
 
 /** An audio tower that runs: recordings in, embeddings [N, E] out, not normalised. */
 export interface AudioEncoder {
   embed(inputs: readonly AudioInput[], options?: EmbedAudioOptions): Promise<NdArray<'float32'>>;
+  /** Windows of one recording, which is not cropped. */
+  embedWindows(input: AudioInput, options?: EmbedWindowsOptions): Promise<WindowEmbeddings>;
   /** From log-mels [N, frames, mels] in dB. @throws PengiError E_SHAPE */
   embedLogMel(logMel: NdArray<'float32'>): Promise<NdArray<'float32'>>;
   dispose(): Promise<void>;
@@ -60,14 +82,29 @@ export function audioEncoderOf(program: Program, width: number, frontend: Fronte
     for (const warning of warnings) options.warn?.(isFile ? `${printable(input)}: ${warning}` : warning);
     return samples;
   };
+  const embedWindows: AudioEncoder['embedWindows'] = async (input, options = {}) => {
+    const windows = await windowsOf(frontend, input, options);
+    const embeddings = await inBatches(windows, width, async (batch) => {
+      const clips = batch.map((window) => frontend.prepare(window).samples);
+      const { data } = await embedLogMel(frontend.logMelBatch(filledUp(clips)));
+      return floats(data.subarray(0, batch.length * width), [batch.length, width]);
+    });
+    return { embeddings, times: windows.map(spanOf) };
+  };
   return {
-    embed(inputs, options = {}) {
+    async embed(inputs, { pool, ...options } = {}) {
+      if (pool !== undefined) {
+        const rows: Float32Array[] = [];
+        for (const input of inputs) rows.push(pooled((await embedWindows(input, options)).embeddings, pool));
+        return stacked(rows, width);
+      }
       return inBatches(inputs, width, async (batch) => {
         const clips: Float32Array[] = [];
         for (const input of batch) clips.push(await prepared(input, options));
         return embedLogMel(frontend.logMelBatch(clips));
       });
     },
+    embedWindows,
     embedLogMel,
     dispose: () => program.dispose(),
   };

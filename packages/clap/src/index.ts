@@ -6,6 +6,15 @@ export {
   type ZeroShotOptions,
 } from './clap.js';
 export {
+  CLIP_VIT_BASE,
+  type ClipTextModelConfig,
+  type ClipTextModelParams,
+  clipTextModelConfigSchema,
+  clipTextModelParams,
+  clipTextModelSpec,
+  loadClipText,
+} from './clip-text.js';
+export {
   CLIP_PROMPT_LENGTH,
   type ClipPrompt,
   type ClipTokenizer,
@@ -44,6 +53,8 @@ export {
   createTextEncoder,
   type EmbedAudioOptions,
   type EmbedOptions,
+  type EmbedWindowsOptions,
+  type PoolOptions,
   promptIds,
   type TextEncoder,
   type TextTokenizer,
@@ -60,6 +71,8 @@ export {
 export {
   type ClapBatch,
   clapLoss,
+  clapRows,
+  clapRowsLoss,
   clipText,
   contrastiveLoss,
   type EncoderOptions,
@@ -84,6 +97,14 @@ export {
   textEncoderSpec,
 } from './params.js';
 export { robertaTokenizer } from './roberta-tokenizer.js';
+export {
+  createTagger,
+  type Framewise,
+  type HearingOptions,
+  loadTagger,
+  parseClassNames,
+  type Tagger,
+} from './tagger.js';
 export { createTransformersClap } from './transformers.js';
 export { transformersClapConfig } from './transformers-config.js';
 export { encodeRobertaText, encodeTransformersAudio, roberta } from './transformers-model.js';
@@ -93,3 +114,10 @@ export {
   type TransformersClapParams,
   transformersClapSpec,
 } from './transformers-params.js';
+export {
+  type Pooling,
+  pooled,
+  type WindowEmbeddings,
+  type WindowedOptions,
+  windowsOf,
+} from './windows.js';

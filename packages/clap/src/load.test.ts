@@ -100,7 +100,7 @@ describe('a model folder', () => {
       {},
       { code: 'E_CONFIG' },
     ],
-    ['another kind of model', { ...TINY, model: 'pengi' }, {}, { code: 'E_CONFIG' }],
+    ['another kind of model', { ...TINY, model: 'clapcap' }, {}, { code: 'E_CONFIG' }],
     ['another size', { ...TINY, embedding: 12 }, {}, { code: 'E_WEIGHTS' }],
   ])('with %s is refused', async (what, config, more, error) => {
     const path = join(dir, what);

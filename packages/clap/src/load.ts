@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFrontend, type Frontend } from '@pengi/audio-frontend';
 import { type ModelFolder, mergeParameters, openModelFolder, type TensorSource } from '@pengi/checkpoint';
-import { type NdArray, PengiError, validate } from '@pengi/core';
+import { floats, type NdArray, PengiError, validate } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { HTSAT_CONSTANTS } from '@pengi/htsat';
 import { defaultEngine, type Engine } from '@pengi/jit';
@@ -11,6 +11,7 @@ import {
   type AnyClapConfig,
   anyClapConfigSchema,
   type ClapConfig,
+  clapConfigSchema,
   type MsclapConfig,
   type TransformersClapConfig,
 } from './config.js';
@@ -30,13 +31,11 @@ export const TOWER_CONSTANTS = [
   'caption_encoder.base.embeddings.position_ids',
 ];
 
-const MEL_BANK = `${HTSAT_PREFIX}logmel_extractor.melW`;
-
 /** Buffers that transformers wrote into checkpoints before 4.31. */
 const GPT2_BUFFERS = ['caption_encoder.base.h.*.attn.bias', 'caption_encoder.base.h.*.attn.masked_bias'];
 
 /** Buffers and constants of Transformers' `ClapModel`. */
-const TRANSFORMERS_CONSTANTS = [
+export const TRANSFORMERS_CONSTANTS = [
   'text_model.embeddings.position_ids',
   'text_model.embeddings.token_type_ids',
   'audio_model.audio_encoder.batch_norm.num_batches_tracked',
@@ -82,31 +81,52 @@ export function transformersClapParams(
   });
 }
 
+/** What PALM multiplies the cosines of Pengi's towers with; Pengi has no scale of its own. */
+const PENGI_SCALE = 100;
+
+/** Both towers out of a file of Pengi, without its language model and mappers. */
+function pengiTowers(source: TensorSource, config: ClapConfig): ClapParams<NdArray> {
+  const { logit_scale: _none, ...towers } = clapSpec(config);
+  const params = mergeParameters(towers, source, {
+    rename: (name) => (name.startsWith('caption_decoder.') ? null : name),
+    ignore: TOWER_CONSTANTS,
+    where: 'the towers of this Pengi config',
+  });
+  return { ...params, logit_scale: floats([Math.log(PENGI_SCALE)], []) };
+}
+
 /**
  * The front end of a model: with the mel bank of its checkpoint where there is one, as the checkpoint's own values are
  * what the encoder was trained with.
  * @throws PengiError E_WEIGHTS for a bank of another size, E_CONFIG
  */
-export function frontendOf(config: Pick<AnyClapConfig, 'frontend'>, source: TensorSource): Frontend {
-  if (!source.tensors.has(MEL_BANK)) return createFrontend(config.frontend);
-  const melBank = source.array(MEL_BANK);
+export function frontendOf(
+  config: Pick<AnyClapConfig, 'frontend'>,
+  source: TensorSource,
+  htsatPrefix = HTSAT_PREFIX,
+): Frontend {
+  const name = `${htsatPrefix}logmel_extractor.melW`;
+  if (!source.tensors.has(name)) return createFrontend(config.frontend);
+  const melBank = source.array(name);
   const { fftSize, mels } = config.frontend;
   const wanted = `float32 [${fftSize / 2 + 1},${mels}]`;
   const found = `${melBank.dtype} [${melBank.shape}]`;
   if (found !== wanted)
-    throw new PengiError('E_WEIGHTS', `${MEL_BANK}: file has ${found}, the front end wants ${wanted}`);
+    throw new PengiError('E_WEIGHTS', `${name}: file has ${found}, the front end wants ${wanted}`);
   return createFrontend(config.frontend, { melBank: melBank as NdArray<'float32'> });
 }
 
 /**
  * Loads a CLAP model folder of any family, such as `saveModelFolder(dir, {config, tensors})` of @pengi/checkpoint writes it,
- * or as Transformers saves a `ClapModel` (config.json, model.safetensors, tokenizer.json; preprocessor_config.json counts).
+ * or as Transformers saves a `ClapModel` (config.json, model.safetensors, tokenizer.json; preprocessor_config.json counts),
+ * or the two towers of a Pengi with a text encoder, whose scale is 100 (PALM's).
  * @param engine jit's default one if none is given
  * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS, E_ENGINE
  */
 export async function loadClap(dir: string, { engine }: { engine?: Engine } = {}): Promise<Clap> {
   const folder = await openModelFolder(dir);
-  const config = await configOf(folder);
+  const isPengi = isPengiConfig(folder.config);
+  const config = isPengi ? towersConfigOf(folder) : await configOf(folder);
   const options = { engine: engine ?? (await defaultEngine()), frontend: frontendOf(config, folder.file) };
   switch (config.family) {
     case 'msclap':
@@ -118,11 +138,31 @@ export async function loadClap(dir: string, { engine }: { engine?: Engine } = {}
       return createTransformersClap(params, config, { ...options, tokenizer });
     }
     default:
-      return createClap(clapParams(folder.file, config), config, options);
+      return createClap((isPengi ? pengiTowers : clapParams)(folder.file, config), config, options);
   }
 }
 
-async function configOf({ dir, config }: ModelFolder): Promise<AnyClapConfig> {
+function isPengiConfig(config: unknown): boolean {
+  return typeof config === 'object' && config !== null && 'model' in config && config.model === 'pengi';
+}
+
+/** What a Pengi's config says of its towers. */
+function towersConfigOf({ dir, config }: ModelFolder): ClapConfig {
+  const { frontend, audio, text, embedding, projectionDropout } = config as Record<string, unknown>;
+  if (text === null)
+    throw new PengiError('E_CONFIG', 'this Pengi has no text encoder, so it is no CLAP', {
+      file: dir,
+      hint: 'embed recordings with loadPengi of "pengi"',
+    });
+  return validate(
+    clapConfigSchema,
+    { model: 'clap', frontend, audio, text, embedding, projectionDropout },
+    { file: dir },
+  );
+}
+
+/** The config of a CLAP folder of any family. @throws PengiError E_CONFIG, E_IO */
+export async function configOf({ dir, config }: ModelFolder): Promise<AnyClapConfig> {
   if (!isTransformersLayout(config)) return validate(anyClapConfigSchema, config, { file: dir });
   const extractor = join(dir, 'preprocessor_config.json');
   const isThere = await stat(extractor).catch(() => null);
@@ -131,7 +171,7 @@ async function configOf({ dir, config }: ModelFolder): Promise<AnyClapConfig> {
 }
 
 /** Transformers' config.json of a `ClapModel`; ours says `model: 'clap'`. */
-function isTransformersLayout(config: unknown): boolean {
+export function isTransformersLayout(config: unknown): boolean {
   return (
     typeof config === 'object' && config !== null && 'model_type' in config && config.model_type === 'clap'
   );

@@ -113,7 +113,7 @@ function rowsAt(x: Tensor, positions: Tensor): Tensor {
 }
 
 /** Pengi's `Projection`: LN(e + Drop(W₂ GELU(e))) with e = W₁ x. */
-function project(p: ProjectionParams, x: Tensor, rate: number, keys: Keys | undefined): Tensor {
+export function project(p: ProjectionParams, x: Tensor, rate = 0, keys?: Keys): Tensor {
   const e = linear(p.linear1, x);
   return layerNorm(p.layer_norm, tf.add(e, dropout(linear(p.linear2, gelu(e)), rate, keys)));
 }
@@ -193,24 +193,29 @@ export function similarity(logitScale: Tensor, audio: Tensor, text: Tensor): Ten
  * over both directions of picking the right partner out of the batch, in nats.
  * @param audio [B, E]
  * @param text [B, E], pair by pair
- * @param groups [B] int32: pairs of one group have the same text and are equally right for each other; without it, each
- *   pair is its own group, which is the reference's loss
+ * @param groups [B] int32, or [B, K] where K numbers together are a group's name: pairs of one group have the same text and
+ *   are equally right for each other; without it, each pair is its own group, which is the reference's loss
  * @throws PengiError E_SHAPE
  */
 export function contrastiveLoss(logitScale: Tensor, audio: Tensor, text: Tensor, groups?: Tensor): Scalar {
   const logits = similarity(logitScale, audio, text); // [B, B]
   const [B, texts] = logits.shape as [number, number];
-  if (B !== texts || (groups && groups.size !== B))
+  if (B !== texts || (groups && groups.shape[0] !== B))
     throw new PengiError(
       'E_SHAPE',
       `${B} audio embeddings, ${texts} text embeddings${groups ? `, groups [${groups.shape}]` : ''}: not pairs`,
     );
-  const partners = groups
-    ? tf.cast(tf.equal(tf.reshape(groups, [B, 1]), tf.reshape(groups, [1, B])), 'float32')
-    : tf.eye(B);
+  const partners = groups ? equalRows(tf.reshape(groups, [B, -1])) : tf.eye(B);
   const targets = tf.div(partners, tf.sum(partners, 1, true)); // symmetric, rows sum to 1
   const crossEntropy = (scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores)), 1)));
   return tf.mul(0.5, tf.add(crossEntropy(logits), crossEntropy(tf.transpose(logits)))) as Scalar;
+}
+
+/** [B, B] of 1 and 0: which rows of x [B, K] are equal. */
+function equalRows(x: Tensor): Tensor {
+  const [B, K] = x.shape as [number, number];
+  const equal = tf.cast(tf.equal(tf.reshape(x, [B, 1, K]), tf.reshape(x, [1, B, K])), 'float32');
+  return tf.min(equal, 2);
 }
 
 /** A batch of recordings and their captions, pair by pair. */
@@ -219,7 +224,7 @@ export interface ClapBatch<Leaf = Tensor> {
   logMel: Leaf;
   /** [B, tokens] int32 */
   ids: Leaf;
-  /** [B] int32, see `contrastiveLoss`. */
+  /** [B] or [B, K] int32, see `contrastiveLoss`. */
   groups?: Leaf;
 }
 
@@ -236,6 +241,17 @@ export function clapLoss(
   keys?: Keys,
   options: Pick<HtsatOptions, 'specAugment'> = {},
 ): Scalar {
+  return clapRowsLoss(p, clapRows(p, batch, config, keys, options));
+}
+
+/** What the loss compares, a row for each pair: embeddings [B, E] of both sides, not normalised, and the groups. */
+export function clapRows(
+  p: ClapParams,
+  batch: ClapBatch,
+  config: ClapConfig,
+  keys?: Keys,
+  options: Pick<HtsatOptions, 'specAugment'> = {},
+): Record<string, Tensor> {
   const { projectionDropout } = config;
   const audio = encodeAudio(p.audio_encoder, batch.logMel, config.audio, {
     ...options,
@@ -246,5 +262,13 @@ export function clapLoss(
     projectionDropout,
     keys: fold(keys, 'text'),
   });
-  return contrastiveLoss(p.logit_scale, audio, text, batch.groups);
+  return { audio, text, ...(batch.groups && { groups: batch.groups }) };
+}
+
+/** The loss of `clapRows`, which may be of several processes. */
+export function clapRowsLoss(
+  { logit_scale }: ClapParams,
+  { audio, text, groups }: Record<string, Tensor>,
+): Scalar {
+  return contrastiveLoss(logit_scale, audio!, text!, groups);
 }

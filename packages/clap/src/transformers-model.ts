@@ -43,7 +43,7 @@ export function encodeTransformersAudio(
 ): Tensor {
   const latent = htsatLatent(asHtsat(p.audio_model.audio_encoder), logMel, config, { probe });
   probe?.('latent', latent);
-  return project(p.audio_projection, latent);
+  return reluProject(p.audio_projection, latent);
 }
 
 /**
@@ -58,15 +58,16 @@ export function encodeRobertaText(
 ): Tensor {
   const { pooled } = roberta(p.text_model, ids, config);
   probe?.('pooled', pooled);
-  return project(p.text_projection, pooled);
+  return reluProject(p.text_projection, pooled);
 }
 
-function project(p: ReluProjectionParams, x: Tensor): Tensor {
+/** Transformers' projection: two layers with a ReLU between them. */
+export function reluProject(p: ReluProjectionParams, x: Tensor): Tensor {
   return linear(p.linear2, tf.relu(linear(p.linear1, x)));
 }
 
 /** The same arrays under HTSAT's own names, where queries, keys and values are one layer. */
-function asHtsat({ batch_norm, patch_embed, layers, norm }: TransformersAudioParams): HtsatBodyParams {
+export function asHtsat({ batch_norm, patch_embed, layers, norm }: TransformersAudioParams): HtsatBodyParams {
   return {
     bn0: batch_norm,
     patch_embed,

@@ -70,6 +70,27 @@ export function htsatLatent(
 }
 
 /**
+ * The last tokens over time, [B, moments, C]: of each moment (a column of the last grid in one of the R pieces) the mean over
+ * its bands. Their mean over all moments is the latent. `momentTimes` says when each is.
+ * @throws PengiError E_SHAPE as `htsat`, and for more frames than fit: crops, being averaged, have no common time
+ */
+export function htsatMoments(
+  p: HtsatBodyParams,
+  logMel: Tensor,
+  config: HtsatConfig,
+  options: HtsatOptions = {},
+): Tensor {
+  const { pieces: R, lastSide: S, latent: C, imageFrames } = htsatSizes(config);
+  const [B = 0, frames = 0] = logMel.shape;
+  if (frames > imageFrames)
+    throw new PengiError('E_SHAPE', `at most ${imageFrames} frames have moments, found ${frames}`, {
+      hint: 'crop the recordings',
+    });
+  const { tokens } = encode(p, logMel, config, options);
+  return tf.reshape(tf.mean(tf.reshape(tokens, [B, R, S / R, S, C]), 2), [B, R * S, C]);
+}
+
+/**
  * The tokens [crops · B, tokens, C] of the last stage, and what makes one output [B, …] of those of all crops. Without
  * crops that is nothing.
  */
