@@ -13,5 +13,40 @@ export { type Example, type Manifest, type ManifestOptions, readManifest } from 
 export type { RowProblem } from './manifest-rows.js';
 export { parsePitch, pitchName, register } from './pitch.js';
 export { createSampler, type Sampler, type SamplerSource } from './sampler.js';
+export type {
+  DataSet,
+  DataSetFacts,
+  Folds,
+  Need,
+  Reading,
+  ReadOptions,
+  Split,
+} from './sets/data-set.js';
+export { assignFolds, type FoldOptions } from './sets/folds.js';
+export { DATA_SETS, type DataSetId, dataSet } from './sets/index.js';
+export {
+  type Annotations,
+  type Item,
+  type MusicLabels,
+  type NoteLabels,
+  PROBLEMS,
+  type Problem,
+  type ProblemKind,
+} from './sets/item.js';
+export { findLeaks, type Leak, withoutLeaks } from './sets/leaks.js';
+export { hasDataSet, howToGet } from './sets/locate.js';
+export { NSYNTH_FAMILIES, NSYNTH_QUALITIES } from './sets/nsynth.js';
+export {
+  type Pair,
+  type PairOptions,
+  type Pairs,
+  sentimentName,
+  TRAINING_SETS,
+  type TrainingSetId,
+  trainingPairs,
+} from './sets/pairs.js';
+export { type DataSetStats, type Spread, statsOf } from './sets/stats.js';
+export { type SplitCount, type Verification, type VerifyOptions, verifyDataSet } from './sets/verify.js';
+export { WAVCAPS_BLACKLISTS } from './sets/wavcaps.js';
 export { type SplitOptions, splitByRecording } from './split.js';
-export { PROMPTS, questionPrompt, TARGETS } from './templates.js';
+export { inWords, PROMPTS, questionPrompt, TARGETS } from './templates.js';

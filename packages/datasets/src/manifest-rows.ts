@@ -194,7 +194,7 @@ function checkedRow(line: number, values: ReadonlyMap<string, string>): Manifest
   return issues.length > 0 ? { line, message: issues.join('; ') } : { line, values };
 }
 
-function textProblem(name: string, value: string): string {
+export function textProblem(name: string, value: string): string {
   if (value.includes('\0')) return `${name} holds a NUL character: is the file damaged?`;
   // A UTF-16 unit takes at most three bytes: most fields need no counting.
   if (value.length * 3 > MAX_TEXT_BYTES && Buffer.byteLength(value) > MAX_TEXT_BYTES)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PROMPTS, questionPrompt, TARGETS } from './templates.js';
+import { inWords, PROMPTS, questionPrompt, TARGETS } from './templates.js';
 
 describe('the templates', () => {
   it('are those of Table 1', () => {
@@ -22,8 +22,17 @@ describe('the templates', () => {
     expect(TARGETS.music({ language: 'English', genre: 'rock' })).toBe(
       'this is a sound of music in language English and genre rock',
     );
+    expect(TARGETS.music({ genre: 'rock' })).toBe('this is a sound of music in genre rock');
     expect(TARGETS.music({ language: 'English', genre: 'rock', tags: ['loud', 'fast'] })).toBe(
       'this is a sound of music in language English and genre rock. The associated tags are loud, fast',
     );
+  });
+
+  it('put class names in words', () => {
+    expect(
+      ['Domestic_animals_and_pets', 'ResidentialArea', 'synth_lead', 'tempo-synced', 'Train horn'].map(
+        inWords,
+      ),
+    ).toEqual(['domestic animals and pets', 'residential area', 'synth lead', 'tempo-synced', 'train horn']);
   });
 });

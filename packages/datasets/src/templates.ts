@@ -26,7 +26,16 @@ export const TARGETS = {
   /** Table 1 cuts the target after the pitch; what follows are further `name value` pairs, such as the velocity. */
   note: ({ instrument, pitch, more = [] }: { instrument: string; pitch: number; more?: readonly string[] }) =>
     [`produced by ${instrument}`, `pitch ${pitch}`, ...more].join(', '),
-  music: ({ language, genre, tags = [] }: { language: string; genre: string; tags?: readonly string[] }) =>
-    `this is a sound of music in language ${language} and genre ${genre}` +
+  /** Of most tracks no language is known: the template is told without it then. */
+  music: ({ language, genre, tags = [] }: { language?: string; genre: string; tags?: readonly string[] }) =>
+    `this is a sound of music in ${language === undefined ? '' : `language ${language} and `}genre ${genre}` +
     (tags.length > 0 ? `. The associated tags are ${tags.join(', ')}` : ''),
 } as const;
+
+/** A class name of a data set in words: "Domestic_animals_and_pets", "ResidentialArea" and "synth_lead" in lower case and apart. */
+export function inWords(label: string): string {
+  return label
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/_/g, ' ')
+    .toLowerCase();
+}

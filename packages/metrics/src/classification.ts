@@ -1,4 +1,6 @@
 import { PengiError } from '@pengi/core';
+import { mean, share, sum } from './numbers.js';
+import { rankOf } from './ranking.js';
 
 /**
  * A predicted class. `null` stands for an answer that could not be read: it is never right, and never left out.
@@ -49,6 +51,58 @@ export function confusionMatrix<Label>(
   return { labels: [...labels], counts };
 }
 
+export interface ClassScores {
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  /** Items of this class. */
+  readonly support: number;
+}
+
+export interface ClassificationReport {
+  /** In the order of the labels. A share of nothing is 0 (scikit-learn's `zero_division=0`). */
+  readonly perClass: readonly ClassScores[];
+  /** Means over all labels, those without items included. */
+  readonly macro: Omit<ClassScores, 'support'>;
+  /** F1 of all decisions together. With one label per item and all labels known, this is the accuracy. */
+  readonly microF1: number;
+  /** Mean F1 weighted by the number of items of each class. */
+  readonly weightedF1: number;
+  /** Mean recall of the classes that have items. */
+  readonly balancedAccuracy: number;
+}
+
+/**
+ * Precision, recall and F1 of each class and their means, as scikit-learn has them.
+ * @throws PengiError as `confusionMatrix`
+ */
+export function classificationReport<Label>(
+  predicted: readonly Prediction<Label>[],
+  expected: readonly Label[],
+  labels: readonly Label[],
+): ClassificationReport {
+  const { counts } = confusionMatrix(predicted, expected, labels);
+  const right = labels.map((_, k) => counts[k]![k]!);
+  const predictedCounts = labels.map((_, k) => sum(counts.map((row) => row[k]!)));
+  const perClass = labels.map((_, k): ClassScores => {
+    const support = sum(counts[k]!);
+    return {
+      precision: share(right[k]!, predictedCounts[k]!),
+      recall: share(right[k]!, support),
+      f1: share(2 * right[k]!, support + predictedCounts[k]!),
+      support,
+    };
+  });
+  const meanOf = (score: keyof ClassScores) => mean(perClass.map((scores) => scores[score]));
+  return {
+    perClass,
+    macro: { precision: meanOf('precision'), recall: meanOf('recall'), f1: meanOf('f1') },
+    microF1: share(2 * sum(right), expected.length + sum(predictedCounts)),
+    weightedF1: sum(perClass.map(({ f1, support }) => f1 * support)) / expected.length,
+    balancedAccuracy: mean(perClass.filter(({ support }) => support > 0).map(({ recall }) => recall)),
+  };
+}
+
 /**
  * The mean over `labels` of each class's F1 = 2 TP / (2 TP + FP + FN), 0 … 1. A class that is neither expected nor
  * predicted counts as 0, as in scikit-learn (`f1_score(labels=…, average='macro', zero_division=0)`).
@@ -59,18 +113,34 @@ export function macroF1<Label>(
   expected: readonly Label[],
   labels: readonly Label[],
 ): number {
-  const { counts } = confusionMatrix(predicted, expected, labels);
-  const scores = labels.map((_, k) => {
-    const expectedCount = sum(counts[k] ?? []);
-    const predictedCount = sum(counts.map((row) => row[k] ?? 0));
-    const both = counts[k]?.[k] ?? 0;
-    return expectedCount + predictedCount === 0 ? 0 : (2 * both) / (expectedCount + predictedCount);
-  });
-  return sum(scores) / scores.length;
+  return classificationReport(predicted, expected, labels).macro.f1;
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+/**
+ * F1 of all decisions together: 2 TP / (2 TP + FP + FN). A prediction that is none of `labels` is a miss, and no false alarm.
+ * @throws PengiError as `confusionMatrix`
+ */
+export function microF1<Label>(
+  predicted: readonly Prediction<Label>[],
+  expected: readonly Label[],
+  labels: readonly Label[],
+): number {
+  return classificationReport(predicted, expected, labels).microF1;
+}
+
+/**
+ * The share of items whose class is among the `k` largest scores; of equal scores the lower class comes first.
+ * @param scores [items, classes]
+ * @param expected the class of each item, an index
+ * @throws PengiError E_SHAPE, E_DATA
+ */
+export function topKAccuracy(
+  scores: readonly ArrayLike<number>[],
+  expected: readonly number[],
+  k: number,
+): number {
+  refuseLists(scores, expected);
+  return mean(expected.map((label, i) => (rankOf(scores[i]!, label) <= k ? 1 : 0)));
 }
 
 function refuseLists(predicted: readonly unknown[], expected: readonly unknown[]): void {

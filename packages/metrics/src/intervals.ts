@@ -86,6 +86,15 @@ export function percentileInterval(estimates: readonly number[], level = 0.95): 
   return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), level };
 }
 
+/**
+ * The "basic" bootstrap interval: the percentiles of `estimates`, reflected at the value of the sample itself.
+ * @throws PengiError as `percentileInterval`
+ */
+export function basicInterval(value: number, estimates: readonly number[], level = 0.95): Interval {
+  const { low, high } = percentileInterval(estimates, level);
+  return { low: 2 * value - high, high: 2 * value - low, level };
+}
+
 function quantile(sorted: Float64Array, share: number): number {
   const position = share * (sorted.length - 1);
   const below = Math.floor(position);
@@ -103,7 +112,8 @@ function refuseCounts(successes: number, trials: number): void {
   if (!fits) throw new PengiError('E_USAGE', `${successes} successes in ${trials} trials`);
 }
 
-function refuseLevel(level: number): void {
+/** @throws PengiError E_USAGE unless 0 < level < 1 */
+export function refuseLevel(level: number): void {
   if (!(level > 0 && level < 1))
     throw new PengiError('E_USAGE', `a confidence level of ${level}; it lies between 0 and 1`);
 }

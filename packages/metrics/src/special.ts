@@ -28,6 +28,14 @@ export function betaShare(x: number, a: number, b: number): number {
     : 1 - (front * betaFraction(1 - x, b, a)) / b;
 }
 
+/** The p-quantile of Student's t with `freedom` degrees of freedom, through the beta distribution of 1 / (1 + t² / freedom). */
+export function studentQuantile(p: number, freedom: number): number {
+  if (!(p > 0 && p < 1)) throw new PengiError('E_USAGE', `a probability of ${p}; it lies between 0 and 1`);
+  if (p === 0.5) return 0;
+  const x = betaQuantile(2 * Math.min(p, 1 - p), freedom / 2, 0.5);
+  return Math.sign(p - 0.5) * Math.sqrt((freedom * (1 - x)) / x);
+}
+
 /** ln Γ(x) for x > 0, by Lanczos' approximation with g = 7 and 9 terms (about 15 digits). */
 export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);

@@ -2,7 +2,7 @@
  * Cuts the fixtures out of a folder of goldens: `tsx packages/parity/src/fixtures.ts [folder]`. They are the small ones,
  * with short signals in place of all, so that everyone who has the code has reference numbers for every package.
  */
-import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeSafetensors } from '@pengi/checkpoint';
 import { openGolden } from './golden.js';
@@ -40,12 +40,28 @@ const MANIFESTS = [
   'pengi-tiny',
 ];
 
-const LIMIT = 2_000_000;
+/** Metric goldens, in the folder `metrics`. */
+const METRICS = [
+  'm0_formula',
+  'm1_tokenizer',
+  'm2_captions',
+  'm2_peers',
+  'm3_classification',
+  'm4_retrieval',
+  'm5_hear_pieces',
+  'm6_textmatch',
+  'm7_statistics',
+];
+/** What only Java can compute, in minutes. */
+const JAVA_SCORES = ['meteor', 'meteor_stats', 'spice', 'spider'];
+
+const LIMIT = 2_300_000;
 
 const source = process.argv[2] ?? process.env.PENGI_GOLDENS ?? '../shared/goldens';
 const target = join(import.meta.dirname, '../fixtures/goldens');
 rmSync(target, { recursive: true, force: true });
 mkdirSync(join(target, 'manifests'), { recursive: true });
+mkdirSync(join(target, 'metrics'));
 
 for (const name of WHOLE)
   for (const file of readdirSync(source).filter(
@@ -63,6 +79,12 @@ for (const [name, kept] of Object.entries(CUT)) {
 }
 for (const name of MANIFESTS)
   copyFileSync(join(source, `manifests/${name}.json`), join(target, `manifests/${name}.json`));
+
+for (const name of METRICS) {
+  const json = JSON.parse(readFileSync(join(source, `metrics/${name}.json`), 'utf8')) as unknown;
+  const text = JSON.stringify(json, (key, value) => (JAVA_SCORES.includes(key) ? undefined : value));
+  writeFileSync(join(target, `metrics/${name}.json`), `${text}\n`);
+}
 
 const files = readdirSync(target, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 const bytes = files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);

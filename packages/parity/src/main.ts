@@ -23,12 +23,11 @@ if (!existsSync(folder)) {
   process.exit(1);
 }
 
-const names = [
-  ...readdirSync(folder)
+const namesIn = (sub: string) =>
+  (existsSync(join(folder, sub)) ? readdirSync(join(folder, sub)) : [])
     .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length)),
-  ...(existsSync(join(folder, 'metrics')) ? ['metrics'] : []),
-].sort();
+    .map((file) => `${sub}${file.slice(0, -'.json'.length)}`);
+const names = [...namesIn(''), ...namesIn('metrics/')].sort();
 
 const outcomes: Outcome[] = [];
 for (const name of names.filter((name) => name.startsWith(values.only)))

@@ -11,6 +11,7 @@ import { checkPengi } from './checks/g6-pengi.js';
 import { checkClapTraining, checkPengiTraining, checkSchedule } from './checks/g7-training.js';
 import { checkCheckpoints } from './checks/g8-checkpoints.js';
 import { checkMsclap, checkTransformersClap } from './checks/g9-clap.js';
+import { METRIC_CHECKS } from './checks/metrics/index.js';
 import { openGolden } from './golden.js';
 import { createReport, worstRow } from './report.js';
 
@@ -44,7 +45,7 @@ const KINDS: [prefix: string, kind: Kind][] = [
   ['g8-checkpoints', { check: checkCheckpoints }],
   ['g9-msclap-', { check: checkMsclap }],
   ['g9-hf-clap', { check: checkTransformersClap }],
-  ['metrics', { later: 'caption and classification metrics are not part of this version' }],
+  ...METRIC_CHECKS.map(([prefix, check]): [string, Kind] => [prefix, { check }]),
 ];
 
 export interface Outcome {

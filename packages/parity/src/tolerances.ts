@@ -56,7 +56,11 @@ export const TOLERANCES = {
   schedule: 1e-12,
   transformersClap: { embedding: 1e-4, pooled: 1e-4, logits: 2e-3, features: 2e-3, melBank: 1e-8 },
   msclap: { embedding: 3e-4, similarity: 2e-3 },
+  /** Embeddings of length 1: of a recording in a batch and of the same one alone. */
+  batch: 1e-5,
   gpt2: { logits: 2e-3, logSumExp: 1e-3, loss: 1e-3 },
   mapper: { output: 2e-4, gradients: 2e-3 },
   beam: { score: 2e-5 },
+  /** Everything in float64. `retrieval` and `statistics` are counts and their means. */
+  metrics: { scores: 1e-9, retrieval: 1e-12, statistics: 1e-12, meteor: 1e-6, spice: 1e-12 },
 } as const;

@@ -5,16 +5,17 @@ import { openModelFolder, saveModelFolder } from '@pengi/checkpoint';
 import { floats, ints, type NdArray } from '@pengi/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import {
-  audioPrefix,
+  type AudioInput,
   loadPengi,
   PENGI_BASE,
   PENGI_NO_TEXT_ENCODER,
-  type Pengi,
   type PengiConfig,
   type PengiParams,
   pengiParams,
   promptEmbedding,
   promptPrefix,
+  type ReferencePengi,
+  type ReferencePrefixes,
 } from 'pengi';
 import type { Check } from '../check.js';
 import { type Golden, type Json, openGolden, weightsOf } from '../golden.js';
@@ -24,8 +25,8 @@ import { TOLERANCES } from '../tolerances.js';
 const { embedding: EMBEDDING, logits: LOGITS, beamScore: SCORE, minCutGap } = TOLERANCES.pengi;
 
 /**
- * The whole of Pengi at full size, the way a user meets it: a model folder is written, loaded, and asked. Released
- * behaviour is compared with the reference's wrapper, the training forward with `generate_prefix_inference`.
+ * The whole of Pengi at full size, the way a user meets it: a model folder is written, loaded with `compat: 'reference'`,
+ * and asked. That is compared with the reference's wrapper, and the training forward with `generate_prefix_inference`.
  */
 export const checkPengi: Check = async (golden, report, engine) => {
   const manifest = golden.manifest();
@@ -34,46 +35,29 @@ export const checkPengi: Check = async (golden, report, engine) => {
   try {
     const dir = join(folder, 'model');
     await saveModelFolder(dir, { config, tensors: weightsOf(manifest) });
-    const pengi = await loadPengi(dir, { engine });
-    const params = pengiParams((await openModelFolder(dir)).file, config);
-    const halves = (asConfig: PengiConfig) =>
-      engine.compile(
-        (p: PengiParams, audio: Tensor, ids: Tensor) => {
-          const embedding = promptEmbedding(p, ids, asConfig);
-          return {
-            audio: audioPrefix(p, audio, asConfig),
-            embedding,
-            prompt: promptPrefix(p, embedding, asConfig),
-          };
-        },
-        params,
-        { prepack: false },
-      );
-    const wrapper = halves({ ...config, textNorm: 'wrapper' });
-    const training = halves({ ...config, textNorm: 'training' });
+    const reference = await loadPengi(dir, { engine, compat: 'reference' });
+    const asTrained: PengiConfig = { ...config, textNorm: 'training' };
+    const training = engine.compile(
+      (p: PengiParams, ids: Tensor) => promptPrefix(p, promptEmbedding(p, ids, asTrained), asTrained),
+      pengiParams((await openModelFolder(dir)).file, asTrained),
+      { prepack: false },
+    );
 
-    const audioEmbeddings = new Map<string, NdArray<'float32'>>();
+    const heard = new Map<string, ReferencePrefixes>();
     for (const entry of golden.json.cases) {
-      let audio = audioEmbeddings.get(entry.audio);
-      if (!audio) {
-        audio = await pengi.embedAudio([
-          { samples: signalOf(golden, entry.audio), sampleRate: config.frontend.sampleRate },
-        ]);
-        audioEmbeddings.set(entry.audio, audio);
-        report.near(
-          `${entry.audio}: embedding`,
-          audio,
-          golden.tensor(`audio/${entry.audio}/embedding`),
-          EMBEDDING,
-        );
-      }
-      const ids = ints(entry.input_ids, [1, entry.input_ids.length]);
-      const asWrapper = await wrapper.run(audio, ids);
-      const asModel = await training.run(audio, ids);
-      await checkPrefixes(golden, report, entry, asWrapper, asModel);
-      await checkTexts(golden, report, entry, pengi, audio);
+      const input = { samples: signalOf(golden, entry.audio), sampleRate: config.frontend.sampleRate };
+      const audio = heard.get(entry.audio) ?? (await reference.audioEmbeddings([input]));
+      heard.set(entry.audio, audio);
+      const what = `${entry.audio}: embedding`;
+      report.near(what, audio.embeddings, golden.tensor(`audio/${entry.audio}/embedding`), EMBEDDING);
+
+      const prompt = await reference.promptEmbeddings([entry.prompt]);
+      const asModel = await training.run(ints(entry.input_ids, [1, entry.input_ids.length]));
+      checkPrefixes(golden, report, entry, { audio: audio.prefixes, prompt, asModel });
+      await checkTexts(golden, report, entry, reference, audio.embeddings);
+      await checkCalls(report, entry, reference, input);
     }
-    await Promise.all([wrapper.dispose(), training.dispose(), pengi.dispose()]);
+    await Promise.all([training.dispose(), reference.dispose()]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -98,19 +82,24 @@ function signalOf(golden: Golden, name: string): Float32Array {
   return Float32Array.from(data as Int32Array, (x) => x / 32768);
 }
 
-type Halves = Record<'audio' | 'embedding' | 'prompt', NdArray>;
+/** Halves of prefixes, [1, P, C]. */
+interface Halves {
+  audio: NdArray;
+  prompt: ReferencePrefixes;
+  /** The prompt's as the training forward has it. */
+  asModel: NdArray;
+}
 
-async function checkPrefixes(
+function checkPrefixes(
   golden: Golden,
   report: Report,
   entry: Json,
-  wrapper: Halves,
-  model: Halves,
-): Promise<void> {
+  { audio, prompt, asModel }: Halves,
+): void {
   const { name } = entry;
-  nearSummary(report, `${name}: audio prefix`, firstOf(wrapper.audio), entry.audio_prefix, EMBEDDING);
-  nearSummary(report, `${name}: prompt prefix`, firstOf(wrapper.prompt), entry.prompt_prefix, EMBEDDING);
-  const both = joined([wrapper.audio, model.prompt]);
+  nearSummary(report, `${name}: audio prefix`, firstOf(audio), entry.audio_prefix, EMBEDDING);
+  nearSummary(report, `${name}: prompt prefix`, firstOf(prompt.prefixes), entry.prompt_prefix, EMBEDDING);
+  const both = joined([audio, asModel]);
   nearSummary(report, `${name}: prefix of the training forward`, both, entry.model_prefix, EMBEDDING);
 
   const rows = (key: string, of: NdArray) => {
@@ -122,17 +111,18 @@ async function checkPrefixes(
     );
     report.near(key, picked, golden.tensor(key), EMBEDDING);
   };
-  rows(`audio/${entry.audio}/prefix_rows`, wrapper.audio);
-  rows(`${name}/prompt_prefix_rows`, wrapper.prompt);
+  rows(`audio/${entry.audio}/prefix_rows`, audio);
+  rows(`${name}/prompt_prefix_rows`, prompt.prefixes);
   rows(`${name}/model_prefix_rows`, both);
   if (golden.has(`${name}/prompt_embedding`)) {
+    const { embeddings } = prompt;
     report.near(
       `${name}: prompt embedding`,
-      wrapper.embedding,
+      embeddings,
       golden.tensor(`${name}/prompt_embedding`),
       EMBEDDING,
     );
-    const norm = Math.hypot(...(wrapper.embedding.data as Float32Array));
+    const norm = Math.hypot(...embeddings.data);
     report.number(`${name}: its norm`, norm, entry.prompt_embedding_norm, EMBEDDING * 32);
   }
 }
@@ -141,7 +131,7 @@ async function checkTexts(
   golden: Golden,
   report: Report,
   entry: Json,
-  pengi: Pengi,
+  { pengi }: ReferencePengi,
   audio: NdArray,
 ): Promise<void> {
   const { name, prompt, add } = entry;
@@ -204,6 +194,24 @@ async function checkTexts(
       if (expected.min_gap > minCutGap)
         report.equal(`${what}: texts in order`, decoded, expected.texts_sorted);
     }
+  }
+}
+
+/** `generate` of the wrapper, called as its users do: with the fewest beams that the golden has. */
+async function checkCalls(
+  report: Report,
+  { name, prompt, add, beam }: Json,
+  reference: ReferencePengi,
+  input: AudioInput,
+): Promise<void> {
+  for (const variant of ['plain', 'released']) {
+    const [found] = Object.entries<BeamGolden>(beam[variant] ?? {});
+    if (!found) continue;
+    const [beams, { scores, steps, min_gap, texts_sorted }] = found;
+    const options = { beams: Number(beams), maxTokens: steps };
+    const [answer] = await reference.generate([input], [prompt], [add], options);
+    report.near(`${name} ${variant}, called: scores`, answer!.scores, scores, SCORE);
+    if (min_gap > minCutGap) report.equal(`${name} ${variant}, called: texts`, answer!.texts, texts_sorted);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   loadClap,
   msclapParams,
   msclapTokenizer,
+  normalized,
   type TextTokenizer,
   type TransformersClapParams,
   transformersClapConfig,
@@ -51,6 +52,10 @@ export const checkMsclap: Check = async (golden, report, engine) => {
     const text = await clap.embedText(labels, { normalize: false });
     report.near('audio embeddings', audio, golden.tensor('audio_embeddings'), embedding);
     report.near('text embeddings', text, golden.tensor('text_embeddings'), embedding);
+    const again = await clap.embedAudio(inputs, { normalize: false });
+    report.equal('audio embeddings, once more', Array.from(again.data), Array.from(audio.data));
+    const alone = await clap.embedAudio(inputs.slice(0, 1));
+    report.near('audio alone', alone, normalized(audio).data.subarray(0, config.embedding), TOLERANCES.batch);
     report.near('similarity', clap.similarity(audio, text), golden.tensor('similarity'), similarity);
     const { logit_scale } = msclapParams((await openModelFolder(dir)).file, config);
     report.near('logit scale', logit_scale, golden.tensor('logit_scale'), embedding);
