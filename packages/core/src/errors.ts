@@ -29,6 +29,8 @@ export const ERROR_CODES = {
   E_TRACE: { exit: 70, meaning: 'a function does what cannot be recorded' },
   E_SHAPE: { exit: 70, meaning: 'an array has another shape or dtype than wanted' },
   E_ENGINE: { exit: 70, meaning: 'an engine cannot be loaded or failed' },
+  E_MPI: { exit: 70, meaning: 'the MPI library cannot be loaded or failed' },
+  E_MPI_RANK: { exit: 75, meaning: 'a process of a parallel run is lost' },
   E_WORKER: { exit: 70, meaning: 'a worker thread ended before its work was done' },
   E_NONFINITE: { exit: 70, meaning: 'a computation gives values that are no numbers' },
   E_INTERRUPTED: { exit: 130, meaning: 'stopped by the user' },

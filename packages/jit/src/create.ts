@@ -1,8 +1,9 @@
 import { PengiError } from '@pengi/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine, EngineName } from './engine.js';
-import { createEagerEngine } from './engines/eager.js';
+import { createEagerEngine, ready } from './engines/eager.js';
 import { createJitEngine } from './engines/jit.js';
+import { createTensorFlowEngine } from './engines/tensorflow.js';
 import { createWasmEngine } from './engines/wasm.js';
 
 export interface EngineOptions {
@@ -21,7 +22,7 @@ export const ENGINES: Record<EngineName, { what: string; create: Create }> = {
     create: createJitEngine,
   },
   tensorflow: {
-    what: 'native TensorFlow through @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node',
+    what: 'native TensorFlow through @tensorflow/tfjs-node-gpu, @tensorflow/tfjs-node or @pengi/tensorflow-native',
     create: createTensorFlowEngine,
   },
   wasm: {
@@ -74,34 +75,6 @@ let shared: Promise<Engine> | undefined;
 export function defaultEngine(): Promise<Engine> {
   shared ??= createEngine();
   return shared;
-}
-
-async function createTensorFlowEngine(): Promise<Engine> {
-  const reasons: string[] = [];
-  for (const packageName of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
-    try {
-      await import(packageName); // registers its backend "tensorflow"
-      await ready('tensorflow');
-      return createEagerEngine(
-        'tensorflow',
-        'tensorflow',
-        `${packageName} (TensorFlow.js ${tf.version_core})`,
-      );
-    } catch (error) {
-      reasons.push(`${packageName}: ${(error as Error).message.split('\n')[0]}`);
-    }
-  }
-  throw new PengiError('E_ENGINE', `native TensorFlow cannot be loaded (${reasons.join('; ')})`, {
-    hint: 'add @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node to your project and let its install script run',
-  });
-}
-
-/** Makes a registered backend, so that switching to it is synchronous from now on; the active one stays. */
-export async function ready(backend: string): Promise<void> {
-  const former = tf.engine().backendName;
-  if (!(await tf.setBackend(backend)))
-    throw new PengiError('E_ENGINE', `the backend "${backend}" does not start`);
-  if (former) await tf.setBackend(former);
 }
 
 let warned = false;

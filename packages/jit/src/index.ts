@@ -10,5 +10,14 @@ export {
 } from './engine.js';
 export { createEagerEngine } from './engines/eager.js';
 export { createJitEngine, type JitOptions } from './engines/jit.js';
+export {
+  type ExportOptions,
+  exportOnnx,
+  type OnnxFile,
+  type OnnxModel,
+  type WriteOnnxOptions,
+} from './export.js';
+export { type ModelValue, OPSET } from './graph/onnx.js';
+export type { OpenPlaceholder } from './graph/symbols.js';
 export { type Placeholder, type Trace, trace } from './graph/trace.js';
 export { KERNELS } from './kernels/index.js';

@@ -1,11 +1,14 @@
+export { type Communicator, type Part, partOf } from './communicator.js';
 export { type InterruptOptions, withInterrupt } from './interrupt.js';
 export { type EvaluationLine, type LogLine, readLog, type SkippedLine, type StepLine } from './log.js';
 export { type LossCurveOptions, lossCurve } from './loss-curve.js';
 export { mergeParams, splitParams } from './split.js';
 export type {
   Batch,
+  Contrast,
   EvaluationPoint,
   LossPoint,
+  LossValue,
   SkippedStep,
   TrainOptions,
   TrainResult,

@@ -49,9 +49,9 @@ const CHECKPOINTS = 'checkpoints';
 const FORMAT = 'pengi-run';
 
 /** For runs that leave nothing on disk. */
-export function noRunFolder(state: Arrays<StepState>): RunFolder {
+export function noRunFolder(start: Snapshot): RunFolder {
   return {
-    start: firstSnapshot(state),
+    start,
     log: memoryLog(),
     lastCheckpoint: undefined,
     save: async () => undefined,
@@ -184,7 +184,7 @@ async function makeFolder(checkpoints: string, dir: string): Promise<void> {
   }
 }
 
-function firstSnapshot(state: Arrays<StepState>): Snapshot {
+export function firstSnapshot(state: Arrays<StepState>): Snapshot {
   return { step: 0, seconds: 0, skipped: 0, skippedInARow: [], state };
 }
 

@@ -7,6 +7,8 @@ import type { StepOutput, StepState } from './step.js';
 import type { SkippedStep, TrainOptions } from './task.js';
 
 export interface StepReport {
+  /** How many samples the step had, in all processes together. */
+  samples: number;
   ids: readonly string[];
   output: Arrays<StepOutput>;
   learningRate: number;
@@ -57,11 +59,11 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
     get note() {
       return note;
     },
-    async finish({ ids, output, learningRate, took, waited }) {
+    async finish({ ids, samples, output, learningRate, took, waited }) {
       step++;
       const [loss, gradientNorm] = [numberOf(output.loss), numberOf(output.gradientNorm)];
       window = {
-        samples: window.samples + ids.length,
+        samples: window.samples + samples,
         took: window.took + took,
         waited: window.waited + waited,
       };

@@ -42,7 +42,11 @@ export function assertSameRun(
   now: { task: string; settings: Settings; record: unknown },
   file: string,
 ): void {
-  const found = differences(asJson(before), asJson(now), '');
+  const found = differences(
+    asJson(before),
+    asJson(now),
+    (path, old, current) => `${path} was ${old}, now ${current}`,
+  );
   if (found.length === 0) return;
   const more = found.length > LISTED ? ` and ${found.length - LISTED} more` : '';
   throw new PengiError('E_CONFIG', `belongs to another run: ${found.slice(0, LISTED).join('; ')}${more}`, {
@@ -54,14 +58,22 @@ export function assertSameRun(
 /** How many differences are named. */
 const LISTED = 5;
 
-function differences(before: unknown, now: unknown, path: string): string[] {
-  if (isObject(before) && isObject(now)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-    return keys.flatMap((key) => differences(before[key], now[key], path ? `${path}.${key}` : key));
+/**
+ * Where two JSON values differ, each difference in the words of `tell`.
+ * @param tell of a path, and of the values there, shortened for people
+ */
+export function differences(
+  a: unknown,
+  b: unknown,
+  tell: (path: string, a: string, b: string) => string,
+  path = '',
+): string[] {
+  if (isObject(a) && isObject(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => differences(a[key], b[key], tell, path ? `${path}.${key}` : key));
   }
-  const [old, current] = [before, now].map((value) => JSON.stringify(value) ?? 'absent');
-  if (old === current) return [];
-  return [`${printable(path, 80)} was ${printable(old!, 80)}, now ${printable(current!, 80)}`];
+  const [left, right] = [a, b].map((value) => JSON.stringify(value) ?? 'absent') as [string, string];
+  return left === right ? [] : [tell(printable(path, 80), printable(left, 80), printable(right, 80))];
 }
 
 function asJson(value: { task: string; settings: Settings; record: unknown }): unknown {
@@ -77,7 +89,8 @@ function countValues(arrays: Record<string, NdArray>): number {
   return Object.values(arrays).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-function hashOf(arrays: Record<string, NdArray>): string {
+/** SHA-256 of paths, shapes and values. */
+export function hashOf(arrays: Record<string, NdArray>): string {
   const hash = createHash('sha256');
   for (const path of Object.keys(arrays).sort()) {
     const { dtype, shape, data } = arrays[path]!;

@@ -13,7 +13,7 @@ import {
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mergeParams } from './split.js';
-import type { TrainTask } from './task.js';
+import type { LossValue, TrainTask } from './task.js';
 
 /** Tensors by parameter path. */
 export type Tensors = Record<string, Tensor>;
@@ -43,7 +43,7 @@ export interface StepOptions {
 /** @throws PengiError E_CONFIG, when it runs, if the loss depends on no trainable parameter */
 export function trainingStep<P, B>(
   { params: template, loss }: Pick<TrainTask<P, B>, 'params' | 'loss'>,
-  { optimizer, clipNorm, onUnused }: StepOptions,
+  options: StepOptions,
 ) {
   return function trainingStep(
     frozen: Tensors,
@@ -53,15 +53,28 @@ export function trainingStep<P, B>(
     learningRate: Tensor,
   ): { state: StepState; output: StepOutput } {
     const value = (params: Tensors) => loss(mergeParams<P>(template, frozen, params), batch, keysFrom(seeds));
-    const gradients = lossAndGradients(value, state.params);
-    onUnused?.(unusedPaths(gradients.grads));
-    const { grads, norm } = clipped(gradients.grads, clipNorm);
-    const next = adamUpdate(state.params, grads, state.adam, learningRate as Scalar, optimizer);
-    const applied = tf.logicalAnd(tf.isFinite(gradients.loss), tf.isFinite(norm));
-    return {
-      state: choose(applied, { params: next.params, adam: next.state }, state),
-      output: { loss: gradients.loss, gradientNorm: norm, applied, metrics: gradients.metrics },
-    };
+    const found = lossAndGradients(value, state.params);
+    options.onUnused?.(unusedPaths(found.grads));
+    return updated(state, found, learningRate, options);
+  };
+}
+
+/**
+ * The state after one update, or the one before when loss or gradient is not finite.
+ * @throws PengiError E_CONFIG when there is no gradient at all
+ */
+export function updated(
+  state: StepState,
+  { loss, metrics, grads: raw }: LossAndGradients,
+  learningRate: Tensor,
+  { optimizer, clipNorm }: StepOptions,
+): { state: StepState; output: StepOutput } {
+  const { grads, norm } = clipped(raw, clipNorm);
+  const next = adamUpdate(state.params, grads, state.adam, learningRate as Scalar, optimizer);
+  const applied = tf.logicalAnd(tf.isFinite(loss), tf.isFinite(norm));
+  return {
+    state: choose(applied, { params: next.params, adam: next.state }, state),
+    output: { loss, gradientNorm: norm, applied, metrics },
   };
 }
 
@@ -71,11 +84,14 @@ export function sampleSeeds(seed: number, step: number, ids: readonly string[]):
   return ints(Int32Array.from(ids, (id) => foldKey(key, id)));
 }
 
+export interface LossAndGradients {
+  loss: Tensor;
+  metrics: Record<string, Tensor>;
+  grads: GradsOf<Tensors>;
+}
+
 /** The value, its metrics and the gradients. */
-function lossAndGradients(
-  value: (params: Tensors) => Scalar | { loss: Scalar; metrics: Record<string, Scalar> },
-  params: Tensors,
-): { loss: Scalar; metrics: Record<string, Tensor>; grads: GradsOf<Tensors> } {
+export function lossAndGradients(value: (params: Tensors) => LossValue, params: Tensors): LossAndGradients {
   const { loss, aux, grads } = valueAndGrad<Tensors, Record<string, Tensor>>((p) => {
     const result = value(p);
     return result instanceof tf.Tensor
@@ -105,6 +121,7 @@ function choose<T>(condition: Tensor, next: T, former: T): T {
   });
 }
 
-function unusedPaths(grads: GradsOf<Tensors>): string[] {
+/** The parameters without a gradient. */
+export function unusedPaths(grads: GradsOf<Tensors>): string[] {
   return Object.keys(grads).filter((path) => grads[path] === null);
 }

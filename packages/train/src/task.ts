@@ -1,7 +1,8 @@
 import type { StartProgress } from '@pengi/core';
 import type { Arrays, Engine } from '@pengi/jit';
 import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
-import type { Scalar } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Communicator, Part } from './communicator.js';
 
 /** What is trained: the parameters `P` and a batch `B` are trees of tensors. */
 export interface TrainTask<P, B> {
@@ -18,18 +19,35 @@ export interface TrainTask<P, B> {
    * The scalar to minimise, and scalars to log beside it.
    * @param keys for dropout and the like, one seed per sample; undefined where a validation loss is computed
    */
-  loss: (
-    params: P,
-    batch: B,
-    keys: Keys | undefined,
-  ) => Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
+  loss: (params: P, batch: B, keys: Keys | undefined) => LossValue;
   /**
    * The batch of a step; steps count from 0. It must depend on the step alone: that is what makes a resumed run equal to
    * an unbroken one. The next batch is asked for while the current one is in use.
+   * @param part given where several processes train together: which part of the step's samples is wanted, see `partOf`
    */
-  batch: (step: number) => Promise<Batch<B>>;
+  batch: (step: number, part?: Part) => Promise<Batch<B>>;
+  /**
+   * How many things a batch's loss is the mean of: so much it counts beside those of other processes. Default: its number
+   * of samples.
+   */
+  weight?: (batch: Arrays<B>) => number;
+  /**
+   * For a loss that compares the samples of a batch with each other: `loss` as a function of rows, one per sample. With it,
+   * processes that have a part of the batch each get the loss of the whole one.
+   */
+  contrast?: Contrast<P, B>;
   /** Scores of the parameters after `step` steps. */
   evaluate?: (params: Arrays<P>, step: number) => Promise<Record<string, number>>;
+}
+
+export type LossValue = Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
+
+/** The two halves of a loss: `loss(params, batch, keys)` is `value(params, rows(params, batch, keys))`. */
+export interface Contrast<P, B> {
+  /** By name, tensors [B, …] of float32 or int32 with a row for each sample. */
+  rows: (params: P, batch: B, keys: Keys | undefined) => Record<string, Tensor>;
+  /** @param rows of the whole batch */
+  value: (params: P, rows: Record<string, Tensor>) => LossValue;
 }
 
 export interface Batch<B> {
@@ -40,6 +58,8 @@ export interface Batch<B> {
 
 export interface TrainOptions {
   engine: Engine;
+  /** The processes that train together. Default: this one alone. */
+  communicator?: Communicator;
   /** How many steps the whole run has. */
   steps: number;
   schedule: Schedule;

@@ -103,7 +103,7 @@ describe('training', () => {
     expect(await readdir('.')).toEqual(before);
   });
 
-  it('tells the progress of the session, with smoothed loss, rate and throughput', async () => {
+  it('tells the progress since it started, with smoothed loss, rate and throughput', async () => {
     const updates: [number, number | undefined, string | undefined][] = [];
     const labels: string[] = [];
     await train(smallTask(), {

@@ -5,7 +5,7 @@ import { dirname, relative, sep } from 'node:path';
 import { leaves, type NdArray, PengiError, sizeOf, type Tree } from '@pengi/core';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { bytesOf, sameShape, type Value } from '../graph/graph.js';
-import { type ConstantPlace, encodeModel } from '../graph/onnx.js';
+import { type ConstantPlace, encodeModel, joinPieces } from '../graph/onnx.js';
 import type { Trace } from '../graph/trace.js';
 
 type Ort = typeof import('onnxruntime-node');
@@ -63,7 +63,8 @@ async function createSession(
   const { place, externalData, folder } = placeConstants(recorded.constants);
   const inputs = recorded.inputs.map(({ value }) => value);
   const outputs = recorded.outputs.map(({ value }) => value);
-  const model = encodeModel(recorded.nodes, recorded.constants, inputs, outputs, place);
+  const { nodes, constants } = recorded;
+  const model = joinPieces(encodeModel({ nodes, constants, inputs, outputs }, place));
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: ['cpu'],

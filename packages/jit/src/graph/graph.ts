@@ -29,7 +29,11 @@ export const ONNX_TYPE: Record<ValueType, number> = {
   uint32: 12,
 };
 
-type Elements = DTypeArray[DType] | BigInt64Array | Uint32Array | Float64Array;
+export const ELEMENT_BYTES = Object.fromEntries(
+  Object.entries(ELEMENT_ARRAYS).map(([name, { BYTES_PER_ELEMENT }]) => [name, BYTES_PER_ELEMENT]),
+) as Record<ValueType, number>;
+
+export type Elements = DTypeArray[DType] | BigInt64Array | Uint32Array | Float64Array;
 
 /** Data known while recording. `data` may be read from a file when it is asked for. */
 export interface Constant {
@@ -230,7 +234,7 @@ function isUniform(data: Elements): boolean {
   return true;
 }
 
-function equalData(a: Elements, b: Elements): boolean {
+export function equalData(a: Elements, b: Elements): boolean {
   if (a.length !== b.length) return false;
   const [x, y] = [bytesOf(a), bytesOf(b)]; // bytes, so that NaN equals itself and -0 differs from 0
   return x.every((byte, i) => byte === y[i]);

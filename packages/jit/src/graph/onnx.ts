@@ -3,11 +3,20 @@
  * only what a recorded graph needs is here.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { type Attributes, bytesOf, type Node, ONNX_TYPE, type Value } from './graph.js';
+import { sizeOf } from '@pengi/core';
+import {
+  type Attributes,
+  bytesOf,
+  ELEMENT_BYTES,
+  type Node,
+  ONNX_TYPE,
+  type Value,
+  type ValueType,
+} from './graph.js';
 
 /** ONNX IR 10 with opset 21, which ONNX Runtime has had since 1.18. */
 const IR_VERSION = 10;
-const OPSET = 21;
+export const OPSET = 21;
 
 /** Constants smaller than this stay inside the model file. */
 const INLINE_BYTES = 1024;
@@ -15,33 +24,54 @@ const INLINE_BYTES = 1024;
 /** Where the bytes of a large constant are: given beside the model, or a range of a file in the weights folder. */
 export type ConstantPlace = { location: string; offset: number; length: number };
 
+/** A piece of a file. Weights are read when they are written, so that they need not be in memory all at once. */
+export type Piece = Uint8Array | { readonly length: number; read(): Uint8Array };
+
+/** An input or output of a model. A name in place of a size leaves it open. */
+export interface ModelValue {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+  readonly dtype: ValueType;
+  /** What it means. */
+  readonly doc?: string;
+}
+
+export interface ModelContent {
+  readonly nodes: readonly Node[];
+  readonly constants: readonly Value[];
+  readonly inputs: readonly ModelValue[];
+  readonly outputs: readonly ModelValue[];
+  readonly name?: string;
+  readonly producerVersion?: string;
+  readonly doc?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /**
  * The bytes of an ONNX model.
  * @param place says where a large constant lies; undefined keeps its bytes in the model
  */
 export function encodeModel(
-  nodes: readonly Node[],
-  constants: readonly Value[],
-  inputs: readonly Value[],
-  outputs: readonly Value[],
+  content: ModelContent,
   place: (value: Value) => ConstantPlace | undefined,
-): Uint8Array {
-  const domains = new Set(['', ...nodes.map((node) => node.domain)]);
-  return message((model) => {
+): Piece[] {
+  const { nodes, constants, inputs, outputs, name = 'graph', producerVersion, doc, metadata = {} } = content;
+  const head = message((model) => {
     int(model, 1, IR_VERSION);
     text(model, 2, 'pengi');
-    bytes(
-      model,
-      7,
-      message((g) => {
-        for (const [i, node] of nodes.entries()) bytes(g, 1, encodeNode(node, i));
-        text(g, 2, 'graph');
-        for (const value of constants) bytes(g, 5, encodeTensor(value, place));
-        for (const value of inputs) bytes(g, 11, encodeValueInfo(value));
-        for (const value of outputs) bytes(g, 12, encodeValueInfo(value));
-      }),
-    );
-    for (const domain of domains)
+    if (producerVersion) text(model, 3, producerVersion);
+    if (doc) text(model, 6, doc);
+  });
+  const structure = message((g) => {
+    for (const [i, node] of nodes.entries()) bytes(g, 1, encodeNode(node, i));
+    text(g, 2, name);
+  });
+  const ends = message((g) => {
+    for (const value of inputs) bytes(g, 11, encodeValueInfo(value));
+    for (const value of outputs) bytes(g, 12, encodeValueInfo(value));
+  });
+  const tail = message((model) => {
+    for (const domain of new Set(['', ...nodes.map((node) => node.domain)]))
       bytes(
         model,
         8,
@@ -50,7 +80,21 @@ export function encodeModel(
           int(opset, 2, domain === '' ? OPSET : 1);
         }),
       );
+    for (const entry of Object.entries(metadata)) bytes(model, 14, encodePair(entry));
   });
+  const tensors = constants.flatMap((value) => nested(5, encodeTensor(value, place)));
+  return [head, ...nested(7, [structure, ...tensors, ends]), tail];
+}
+
+/** All pieces in memory. */
+export function joinPieces(pieces: readonly Piece[]): Uint8Array {
+  const joined = new Uint8Array(lengthOf(pieces));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece instanceof Uint8Array ? piece : piece.read(), at);
+    at += piece.length;
+  }
+  return joined;
 }
 
 function encodeNode(node: Node, index: number): Uint8Array {
@@ -84,35 +128,28 @@ function encodeAttribute(name: string, value: Attributes[string]): Uint8Array {
   });
 }
 
-function encodeTensor(value: Value, place: (value: Value) => ConstantPlace | undefined): Uint8Array {
+function encodeTensor(value: Value, place: (value: Value) => ConstantPlace | undefined): Piece[] {
   const { constant, shape, dtype, name } = value;
-  const size = shape.reduce((a, b) => a * b, 1);
-  const outside = size * 4 >= INLINE_BYTES ? place(value) : undefined;
-  return message((w) => {
+  const length = sizeOf(shape) * ELEMENT_BYTES[dtype];
+  const outside = length >= INLINE_BYTES ? place(value) : undefined;
+  const head = message((w) => {
     for (const dim of shape) int(w, 1, dim);
     int(w, 2, ONNX_TYPE[dtype]);
     text(w, 8, name);
-    if (!outside) return void bytes(w, 9, bytesOf(constant!.data));
-    for (const [key, entry] of Object.entries(outside))
-      bytes(
-        w,
-        13,
-        message((pair) => {
-          text(pair, 1, key);
-          text(pair, 2, String(entry));
-        }),
-      );
+    if (!outside) return;
+    for (const [key, entry] of Object.entries(outside)) bytes(w, 13, encodePair([key, String(entry)]));
     int(w, 14, 1); // data_location: EXTERNAL
   });
+  return outside ? [head] : [head, ...nested(9, [{ length, read: () => bytesOf(constant!.data) }])];
 }
 
-function encodeValueInfo({ name, shape, dtype }: Value): Uint8Array {
+function encodeValueInfo({ name, shape, dtype, doc }: ModelValue): Uint8Array {
   const dims = message((w) => {
     for (const dim of shape)
       bytes(
         w,
         1,
-        message((d) => int(d, 1, dim)),
+        message((d) => (typeof dim === 'string' ? text(d, 2, dim) : int(d, 1, dim))),
       );
   });
   const tensor = message((w) => {
@@ -126,6 +163,15 @@ function encodeValueInfo({ name, shape, dtype }: Value): Uint8Array {
       2,
       message((type) => bytes(type, 1, tensor)),
     );
+    if (doc) text(w, 3, doc);
+  });
+}
+
+/** onnx.StringStringEntryProto */
+function encodePair([key, value]: readonly [string, string]): Uint8Array {
+  return message((w) => {
+    text(w, 1, key);
+    text(w, 2, value);
   });
 }
 
@@ -147,4 +193,14 @@ function text(w: BinaryWriter, field: number, value: string): void {
 
 function bytes(w: BinaryWriter, field: number, value: Uint8Array): void {
   w.tag(field, WireType.LengthDelimited).bytes(value);
+}
+
+/** A field that is a message, or bytes, of several pieces. */
+function nested(field: number, pieces: readonly Piece[]): Piece[] {
+  const start = new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(lengthOf(pieces)).finish();
+  return [start, ...pieces];
+}
+
+export function lengthOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }

@@ -17,6 +17,7 @@ import {
 } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { partOf } from '../communicator.js';
 import type { TrainOptions, TrainTask } from '../task.js';
 
 const spec = {
@@ -36,8 +37,19 @@ export type SmallTask = TrainTask<Params, SmallBatch>;
 
 export const BATCH_SIZE = 4;
 
-/** @param bad steps (counted from 0) whose batch holds a NaN */
-export function smallTask({ bad = [], rate = 0.2 }: { bad?: readonly number[]; rate?: number } = {}) {
+/**
+ * @param bad steps (counted from 0) whose first sample holds a NaN
+ * @param size samples of a batch
+ */
+export function smallTask({
+  bad = [],
+  rate = 0.2,
+  size = BATCH_SIZE,
+}: {
+  bad?: readonly number[];
+  rate?: number;
+  size?: number;
+} = {}) {
   const task: SmallTask = {
     name: 'small',
     params: initParams(spec, 1),
@@ -51,14 +63,24 @@ export function smallTask({ bad = [], rate = 0.2 }: { bad?: readonly number[]; r
         metrics: { absoluteError: tf.mean(tf.abs(error)) as Scalar },
       };
     },
-    async batch(step) {
+    async batch(step, part) {
       const rng = createRng(5).fork(step);
-      const x = Float32Array.from({ length: BATCH_SIZE * 3 }, () => rng.normal());
-      const y = Float32Array.from({ length: BATCH_SIZE }, (_, i) => x[3 * i]! - 2 * x[3 * i + 1]!);
+      const x = Float32Array.from({ length: size * 3 }, () => rng.normal());
+      const y = Float32Array.from({ length: size }, (_, i) => x[3 * i]! - 2 * x[3 * i + 1]!);
       if (bad.includes(step)) x[0] = Number.NaN;
+      const chosen = partOf([...y.keys()], part);
       return {
-        arrays: { x: floats(x, [BATCH_SIZE, 3]), y: floats(y, [BATCH_SIZE, 1]) },
-        ids: Array.from({ length: BATCH_SIZE }, (_, i) => `clip-${step}-${i}.wav`),
+        arrays: {
+          x: floats(
+            chosen.flatMap((i) => [...x.subarray(3 * i, 3 * i + 3)]),
+            [chosen.length, 3],
+          ),
+          y: floats(
+            chosen.map((i) => y[i]!),
+            [chosen.length, 1],
+          ),
+        },
+        ids: chosen.map((i) => `clip-${step}-${i}.wav`),
       };
     },
   };
