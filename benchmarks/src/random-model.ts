@@ -23,7 +23,7 @@ function plain(value: object): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
-function randomArray(path: string, shape: readonly number[]): NdArray {
+export function randomArray(path: string, shape: readonly number[]): NdArray {
   const data = new Float32Array(sizeOf(shape));
   const isScale = /(norm\w*|ln_\w|bn0)\.weight$|running_var$/.test(path);
   const isMatrix = shape.length >= 2;

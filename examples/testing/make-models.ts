@@ -1,5 +1,5 @@
 /** What the examples are run on in the project's own checks: models of random weights, which know nothing, and a tone. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeWav } from '@pengi/audio-frontend';
 import { saveModelFolder } from '@pengi/checkpoint';
@@ -15,7 +15,7 @@ const PROMPTS = [
 ];
 const ANSWERS = ['a dog barks', 'a cat', 'rain falls'];
 
-/** `dir/pengi`, `dir/clap`, and `dir/recordings` with two recordings. */
+/** `dir/pengi`, `dir/clap`, `dir/recordings` with two recordings, and `dir/data` with these as an ESC-50 of two. */
 export async function makeModels(dir: string): Promise<void> {
   const { pengi, clap } = smallConfigs({ prompts: PROMPTS, answers: ANSWERS });
   const card = { title: 'Random weights', text: 'Knows nothing.', licence: 'MIT' };
@@ -34,4 +34,10 @@ export async function makeModels(dir: string): Promise<void> {
     const samples = Float32Array.from({ length: 2 * 44100 }, (_, n) => 0.3 * Math.sin(step * n));
     writeFileSync(join(recordings, name), encodeWav({ channels: [samples], sampleRate: 44100 }));
   }
+  const esc50 = join(dir, 'data/ESC-50');
+  mkdirSync(join(esc50, 'meta'), { recursive: true });
+  cpSync(recordings, join(esc50, 'audio'), { recursive: true });
+  const rows = ['low.wav,1,0,cow,True,1,A', 'high.wav,2,1,chirping_birds,True,2,A'];
+  const header = 'filename,fold,target,category,esc10,src_file,take';
+  writeFileSync(join(esc50, 'meta/esc50.csv'), `${[header, ...rows].join('\n')}\n`);
 }

@@ -19,6 +19,10 @@ const RUNS: Record<string, { args: string[]; prints: RegExp }> = {
     prints: /textMatching[\s\S]*a (dog|cat) +-?\d[\s\S]*logLikelihood[\s\S]*a (dog|cat) +-\d/,
   },
   'log-mel.ts': { args: [recording], prints: /^965 frames, 64 mel bands\nbands 0 to 7: -?\d/ },
+  'predictor.ts': {
+    args: [at('data'), 'random'],
+    prints: /^esc50 +accuracy \(zero-shot\) +[01]\.\d{4} .* 2 \/ 2000 +0\.0200 .* 0\.9195/m,
+  },
   'search.ts': { args: [at('clap'), at('recordings'), 'a dog'], prints: /^-?\d\.\d+ {2}(low|high)\.wav$/m },
   'zero-shot.ts': {
     args: [at('clap'), recording, 'a dog', 'a cat'],

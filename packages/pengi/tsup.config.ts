@@ -1,4 +1,12 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
 
-export default defineConfig(library());
+export default defineConfig(
+  library([], {
+    entry: {
+      index: 'src/index.ts',
+      convert: 'src/convert/index.ts',
+      'hash-worker': 'src/convert/hash-worker.ts',
+    },
+  }),
+);

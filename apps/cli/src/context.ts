@@ -2,14 +2,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PengiError, type StartProgress } from '@pengi/core';
 import { stderrProgress } from '@pengi/core/node';
-import { createEngine, type Engine } from '@pengi/jit';
+import { createEngine, type Engine, type EngineOptions } from '@pengi/jit';
 import type { Command } from 'commander';
 
 /** What every command has: its options, how to print, and the engine. */
 export interface Context {
   readonly json: boolean;
   readonly debug: boolean;
-  engine(): Promise<Engine>;
+  /** @param defaults for what the command line leaves open */
+  engine(defaults?: EngineOptions): Promise<Engine>;
   /** A line for people; nothing with --json. */
   say(line: string): void;
   /** The result for machines; nothing without --json. */
@@ -33,7 +34,7 @@ export function contextOf(command: Command): Context {
   return {
     json,
     debug,
-    engine: () => createEngine(engine, threads === undefined ? {} : { threads }),
+    engine: (defaults) => createEngine(engine, threads === undefined ? defaults : { ...defaults, threads }),
     say: (line) => void (json || process.stdout.write(`${line}\n`)),
     data: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
     warn: (line) => void process.stderr.write(`pengi: ${line}\n`),

@@ -69,6 +69,31 @@ describe('caption', () => {
     expect(err).toMatch(/^pengi: .*tone\.wav: .*prompt.* 40 tokens.*\n$/);
   });
 
+  it('is given by a clapcap, too, which takes no prompt', async () => {
+    const caption = (...more: string[]) =>
+      pengi('caption', at('tone.wav'), '--model', at('clapcap'), ...more);
+    const { status, out, err } = await caption('--max-tokens', '5', '--json', '--beams', '2');
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    const answer = JSON.parse(out);
+    expect(answer).toMatchObject({ file: at('tone.wav'), warnings: [] });
+    expect(answer.alternatives).toHaveLength(1);
+    for (const [option, text] of [
+      ['--prompt', 'generate metadata'],
+      ['--continue', 'a dog'],
+    ] as const)
+      expect(await caption(option, text)).toMatchObject({
+        status: 2,
+        err: expect.stringMatching(/^E_USAGE .*clapcap: clapcap takes neither a prompt nor /),
+      });
+    expect((await pengi('ask', at('tone.wav'), 'what is it?', '--model', at('clapcap'))).status).toBe(2);
+    const embed = (...more: string[]) => pengi('embed', at('tone.wav'), '--model', at('clapcap'), ...more);
+    expect((await embed()).out).toMatch(/tone\.wav: \[.*\(128\)\n$/);
+    expect(await embed('--text', 'a dog')).toMatchObject({
+      status: 2,
+      err: expect.stringMatching(/E_USAGE/),
+    });
+  });
+
   it('reports a bad file and goes on with the others', async () => {
     const { status, out, err } = await pengi(
       'caption',

@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addBench } from './commands/bench.js';
 import { addAsk, addCaption } from './commands/caption.js';
 import { addClassify } from './commands/classify.js';
+import { addConvert } from './commands/convert.js';
+import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
+import { addEvents } from './commands/events.js';
+import { addMetrics } from './commands/metrics.js';
 import { addPull } from './commands/pull.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addTrain } from './commands/train.js';
@@ -23,7 +28,21 @@ export function createProgram(setStatus: SetStatus): Command {
     .option('--debug', 'print stack traces')
     .option('--engine <name>', 'jit (default), tensorflow, wasm or cpu')
     .option('--threads <n>', 'threads of the engine (default: all cores)', Number);
-  for (const add of [addCaption, addAsk, addClassify, addEmbed, addTrain, addQuickstart, addPull, addDoctor])
+  for (const add of [
+    addCaption,
+    addAsk,
+    addClassify,
+    addEmbed,
+    addEvents,
+    addTrain,
+    addData,
+    addBench,
+    addQuickstart,
+    addPull,
+    addMetrics,
+    addConvert,
+    addDoctor,
+  ])
     add(program, setStatus);
   return program;
 }

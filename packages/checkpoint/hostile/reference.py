@@ -1,6 +1,9 @@
-"""What PyTorch and safetensors do with files; run by differential.ts.
+"""What PyTorch and safetensors do with files; run by differential.ts and roundtrip.ts.
 
 reference.py check LIST     LIST is JSON: [{"path", "root"}]; prints JSON lines {"path", "refused" | "tensors"}
+reference.py resave LIST    LIST is JSON: [path]; loads safetensors files and writes each anew, PATH.theirs.safetensors by safetensors and
+                            PATH.theirs.pth by torch.save, and its float32 tensors rounded, PATH.f16.safetensors and PATH.bf16.safetensors;
+                            prints the lines of PATH
 reference.py make FOLDER    writes checkpoints with what torch.save and safetensors can, prints the same lines of them
 """
 
@@ -10,6 +13,7 @@ import json
 import sys
 import warnings
 
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -98,8 +102,25 @@ def make(folder):
     report(f"{folder}/all.safetensors")
 
 
+def resave(path):
+    report(path)
+    tensors = load(path)
+    through_numpy = {k: v for k, v in safetensors.numpy.load_file(path).items()} if "bf16" not in path else {}
+    for name, array in through_numpy.items():
+        assert array.tobytes() == tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), f"{path}: {name}"
+    safetensors.torch.save_file(tensors, f"{path}.theirs.safetensors")
+    # clones: torch.save refuses empty tensors of several types at one address
+    torch.save({k: v.clone() for k, v in tensors.items()}, f"{path}.theirs.pth")
+    floats = {k: v for k, v in tensors.items() if v.dtype == torch.float32}
+    for name, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16)):
+        safetensors.torch.save_file({k: v.to(dtype) for k, v in floats.items()}, f"{path}.{name}.safetensors")
+
+
 if sys.argv[1] == "make":
     make(sys.argv[2])
+elif sys.argv[1] == "resave":
+    for entry in json.load(open(sys.argv[2])):
+        resave(entry)
 else:
     for entry in json.load(open(sys.argv[2])):
         report(entry["path"], entry["root"])

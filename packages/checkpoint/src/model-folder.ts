@@ -22,7 +22,8 @@ export interface ModelContent {
   /** By the checkpoint's own names. */
   tensors: Tree<NdArray>;
   tokenizer?: object;
-  card?: ModelCard;
+  /** A promise is waited for when the weights are written. */
+  card?: ModelCard | Promise<ModelCard>;
 }
 
 export interface ModelFolder {
@@ -58,7 +59,7 @@ export async function saveModelFolder(
     };
     await writeFileAtomic(join(temporary, CONFIG), json(config));
     if (tokenizer !== undefined) await writeFileAtomic(join(temporary, TOKENIZER), json(tokenizer));
-    await writeFileAtomic(join(temporary, CARD), cardText(card, numbers));
+    await writeFileAtomic(join(temporary, CARD), cardText(await card, numbers));
     return weights;
   };
   await writeFolderAtomic(

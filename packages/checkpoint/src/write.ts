@@ -47,8 +47,9 @@ export async function writeSafetensors(
   let byteLength = 0;
   await writeFileAtomic(path, async (file) => {
     const append = async (bytes: Uint8Array) => {
+      const written = writeAll(file, bytes); // by another thread, while this one hashes
       hash.update(bytes);
-      await writeAll(file, bytes);
+      await written;
       byteLength += bytes.length;
     };
     await append(header);

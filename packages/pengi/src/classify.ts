@@ -3,7 +3,8 @@ import { type AudioInput, type ClipTokenizer, cosines } from '@pengi/clap';
 import { isPengiError, PengiError, printable } from '@pengi/core';
 import { PROMPTS } from '@pengi/datasets/templates';
 import { tokensAfterPrefix } from './config.js';
-import type { AudioOptions, Hear, Pengi } from './pengi.js';
+import type { AudioOptions, Hear } from './hear.js';
+import type { Pengi } from './pengi.js';
 import { stopTokenOf } from './tokenizer.js';
 
 export interface ClassifyOptions {

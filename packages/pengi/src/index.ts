@@ -1,5 +1,16 @@
 export type { AudioInput } from '@pengi/clap';
+export type { Answer, GeneratedText } from './answers.js';
+export {
+  type CaptionOptions,
+  type Clapcap,
+  type CreateClapcapOptions,
+  createClapcap,
+} from './clapcap/clapcap.js';
+export { CLAPCAP_2023, type ClapcapConfig, clapcapConfigSchema } from './clapcap/config.js';
+export { loadClapcap } from './clapcap/load.js';
+export { type ClapcapParams, clapcapParams, clapcapSpec } from './clapcap/params.js';
 export type { ClassifyOptions, LabelScores } from './classify.js';
+export type { CompatOptions } from './compat.js';
 export {
   PENGI_BASE,
   PENGI_NO_TEXT_ENCODER,
@@ -7,7 +18,9 @@ export {
   type PengiConfig,
   pengiConfigSchema,
 } from './config.js';
-export { loadPengi, pengiParams } from './load.js';
+export type { AudioOptions } from './hear.js';
+export { inspectModel, type MemoryEstimate, type ModelReport, type PartReport } from './inspect.js';
+export { type LoadOptions, loadPengi, pengiParams } from './load.js';
 export {
   audioEmbedding,
   audioPrefix,
@@ -21,15 +34,20 @@ export {
 } from './model.js';
 export { FROZEN_IN_TRAINING, frozenInTraining, type PengiParams, pengiSpec } from './params.js';
 export {
-  type Answer,
-  type AudioOptions,
   createPengi,
-  type GeneratedText,
   type GenerateOptions,
   type Pengi,
   type Prefixes,
   type WarnOptions,
 } from './pengi.js';
+export {
+  createReferencePengi,
+  type ReferenceAudioOptions,
+  type ReferenceOptions,
+  type ReferencePengi,
+  type ReferencePrefixes,
+  type ReferenceTexts,
+} from './reference.js';
 export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';
 export { pengiTokenizer } from './tokenizer.js';
 export {
@@ -41,3 +59,4 @@ export {
   pengiTask,
   type TaskOptions,
 } from './training.js';
+export { type CaptionWindowsOptions, captionWindows, type WindowAnswer } from './windows.js';

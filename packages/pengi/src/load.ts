@@ -2,9 +2,11 @@ import { mergeParameters, openModelFolder, type TensorSource } from '@pengi/chec
 import { frontendOf, TOWER_CONSTANTS } from '@pengi/clap';
 import { type NdArray, validate } from '@pengi/core';
 import { defaultEngine, type Engine } from '@pengi/jit';
+import type { CompatOptions } from './compat.js';
 import { type PengiConfig, pengiConfigSchema } from './config.js';
 import { type PengiParams, pengiSpec } from './params.js';
 import { createPengi, type Pengi } from './pengi.js';
+import { createReferencePengi, type ReferencePengi } from './reference.js';
 
 /** Buffers and constants of released checkpoints. */
 const CONSTANTS = [
@@ -29,17 +31,28 @@ export function pengiParams(
   });
 }
 
+export interface LoadOptions {
+  /** Default: jit's default one. */
+  engine?: Engine;
+}
+
 /**
  * Loads a Pengi model folder (`config.json`, `model.safetensors`). A mel bank among the weights is used instead of the
  * computed one, as it is what the encoder was trained with.
  * @throws PengiError E_NOT_FOUND, E_CHECKPOINT, E_CONFIG, E_WEIGHTS
  */
-export async function loadPengi(dir: string, { engine }: { engine?: Engine } = {}): Promise<Pengi> {
+export async function loadPengi(dir: string, options?: LoadOptions): Promise<Pengi>;
+/** The same with the calls and quirks of the released wrapper. */
+export async function loadPengi(dir: string, options: LoadOptions & CompatOptions): Promise<ReferencePengi>;
+export async function loadPengi(
+  dir: string,
+  { engine, compat, seed = 0 }: LoadOptions & Partial<CompatOptions> = {},
+): Promise<Pengi | ReferencePengi> {
   const folder = await openModelFolder(dir);
   const config = validate(pengiConfigSchema, folder.config, { file: dir });
-  const frontend = frontendOf(config, folder.file);
-  return createPengi(pengiParams(folder.file, config), config, {
-    frontend,
-    engine: engine ?? (await defaultEngine()),
-  });
+  const params = pengiParams(folder.file, config);
+  const parts = { frontend: frontendOf(config, folder.file), engine: engine ?? (await defaultEngine()) };
+  return compat
+    ? createReferencePengi(params, config, { ...parts, seed })
+    : createPengi(params, config, parts);
 }

@@ -1,36 +1,43 @@
-import {
-  createFrontend,
-  type Frontend,
-  type PrepareOptions,
-  type ReadAudioOptions,
-} from '@pengi/audio-frontend';
+import { createFrontend, type Frontend } from '@pengi/audio-frontend';
 import {
   type AudioInput,
   createAudioEncoder,
   createTextEncoder,
   type EmbedOptions,
   normalized,
+  type PoolOptions,
   type TextEncoder,
+  type WindowEmbeddings,
+  type WindowedOptions,
 } from '@pengi/clap';
 import { floats, type NdArray, PengiError, validate } from '@pengi/core';
 import { PROMPTS, questionPrompt } from '@pengi/datasets/templates';
-import { createGpt2, type GenerateOptions as DecodingOptions, type Gpt2, type Tokenizer } from '@pengi/gpt2';
+import { createGpt2, type Gpt2, type Tokenizer } from '@pengi/gpt2';
 import type { Engine } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import {
+  type Answer,
+  answerOf,
+  type DecodingOptions,
+  generateRows,
+  inBatches,
+  joined,
+  row,
+  tokenLimit,
+} from './answers.js';
 import { type ClassifyOptions, classify, type LabelScores } from './classify.js';
 import { type PengiConfig, pengiConfigSchema, prefixLengthOf, tokensAfterPrefix } from './config.js';
+import { type AudioOptions, createHear, type Hear } from './hear.js';
 import { audioPrefix } from './model.js';
 import type { PengiParams } from './params.js';
 import { createPromptHalves } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
-
-/** How files are read (`maxSeconds`, `allowDamaged`) and cropped (`crop`, `rng`). */
-export type AudioOptions = ReadAudioOptions & PrepareOptions;
+import { type CaptionWindowsOptions, captionWindows, type WindowAnswer } from './windows.js';
 
 /** Is told what the caller should know of inputs that are used all the same. */
 export type WarnOptions = Pick<EmbedOptions, 'warn'>;
 
-export interface GenerateOptions extends Omit<DecodingOptions, 'maxTokens' | 'stopToken'> {
+export interface GenerateOptions extends Omit<DecodingOptions, 'maxTokens'> {
   /** One for all recordings or one for each; default "generate audio caption". */
   prompt?: string | readonly string[];
   /** Text that the answer goes on from (the paper's additional text, appendix A). */
@@ -38,22 +45,6 @@ export interface GenerateOptions extends Omit<DecodingOptions, 'maxTokens' | 'st
   /** Default 67, msclap's, or fewer where the language model has positions for fewer. */
   maxTokens?: number;
   audio?: AudioOptions;
-}
-
-export interface GeneratedText {
-  /** Without what it goes on from, and without blanks around it. */
-  text: string;
-  /** Mean log-probability of its tokens, in nats. */
-  score: number;
-  /** Whether the text ended by itself within the limit. */
-  finished: boolean;
-}
-
-export interface Answer extends GeneratedText {
-  /** The other beams or samples, best first. */
-  alternatives: GeneratedText[];
-  /** What the caller should know, such as a prompt that was cut or a damaged file. */
-  warnings: string[];
 }
 
 /**
@@ -80,11 +71,15 @@ export interface Pengi {
     labels: readonly string[],
     options?: ClassifyOptions,
   ): Promise<LabelScores[]>;
-  /** Audio embeddings [N, E] of length 1. */
+  /** An answer for each window of a recording of any length, with its times. */
+  captionWindows(input: AudioInput, options?: CaptionWindowsOptions): Promise<WindowAnswer[]>;
+  /** Audio embeddings [N, E] of length 1; with `pool`, of all windows of a recording together. */
   embedAudio(
     inputs: readonly AudioInput[],
-    options?: AudioOptions & WarnOptions,
+    options?: AudioOptions & WarnOptions & PoolOptions,
   ): Promise<NdArray<'float32'>>;
+  /** Embeddings [W, E] of length 1 of the windows of one recording, with their times. */
+  embedWindows(input: AudioInput, options?: WindowedOptions): Promise<WindowEmbeddings>;
   /**
    * Text embeddings [N, E] of length 1; what does not fit into `config.text.promptLength` tokens is cut.
    * @throws PengiError E_USAGE for a model without a text tower
@@ -104,18 +99,6 @@ export interface Prefixes {
   prefixes: NdArray<'float32'>[];
   warnings: string[][];
 }
-
-/** Audio embeddings [N, E] of length 1, and what is to be said about each recording. */
-export type Hear = (
-  inputs: readonly AudioInput[],
-  options?: AudioOptions,
-) => Promise<{ embeddings: NdArray<'float32'>; warnings: (readonly string[])[] }>;
-
-/** Recordings that are decoded together. */
-const BATCH = 4;
-
-/** msclap's limit of a caption. */
-const MAX_TOKENS = 67;
 
 /**
  * A Pengi of parameters in memory; `loadPengi` reads a folder.
@@ -142,18 +125,7 @@ export function createPengi(
     { name: 'pengi.audio-prefix', prepack: false },
   );
 
-  const hear: Hear = async (inputs, options = {}) => {
-    const clips = [];
-    for (const input of inputs)
-      clips.push(
-        typeof input === 'string' ? await frontend.load(input, options) : frontend.prepare(input, options),
-      );
-    const logMel = frontend.logMelBatch(clips.map(({ samples }) => samples));
-    return {
-      embeddings: normalized(await audioEncoder.embedLogMel(logMel)),
-      warnings: clips.map(({ warnings }) => warnings),
-    };
-  };
+  const hear = createHear(frontend, audioEncoder);
 
   /** Answers for embeddings [n, E] and as many prompts; decoded as if there were `rows` of them. */
   async function respond(
@@ -162,20 +134,10 @@ export function createPengi(
     { prompt: _prompt, audio: _audio, continue: more = '', ...decoding }: GenerateOptions,
     rows = prompts.length,
   ): Promise<Answer[]> {
-    const maxTokens = tokenLimit(config, tokenizer.encode(more).length, decoding.maxTokens);
+    const maxTokens = tokenLimit(roomAfter(config, tokenizer.encode(more).length), decoding.maxTokens);
     const { prefixes, warnings } = await pengi.prefixes(embeddings, prompts, { continue: more });
-    const filled = Array.from({ length: rows }, (_, i) => prefixes[i] ?? prefixes[0]!);
-    const generations = await gpt2.generate(filled, { ...decoding, maxTokens, stopToken });
-    return prompts.map((_, i) => {
-      const [best, ...alternatives] = generations[i]!.map(
-        ({ ids, score, stopped }): GeneratedText => ({
-          text: tokenizer.decode(stopped ? ids.slice(0, -1) : ids, { cleanUp: true }).trim(),
-          score,
-          finished: stopped,
-        }),
-      );
-      return { ...best!, alternatives, warnings: [...heard[i]!, ...warnings[i]!] };
-    });
+    const generations = await generateRows(gpt2, prefixes, rows, { ...decoding, maxTokens, stopToken });
+    return generations.map((found, i) => answerOf(found, tokenizer, [...heard[i]!, ...warnings[i]!]));
   }
 
   const pengi: Pengi = {
@@ -187,6 +149,11 @@ export function createPengi(
 
     async embedAudio(inputs, options) {
       return normalized(await audioEncoder.embed(inputs, options));
+    },
+
+    async embedWindows(input, options) {
+      const { embeddings, times } = await audioEncoder.embedWindows(input, options);
+      return { embeddings: normalized(embeddings), times };
     },
 
     async embedText(texts, options) {
@@ -215,14 +182,9 @@ export function createPengi(
       const prompts = typeof prompt === 'string' ? inputs.map(() => prompt) : prompt;
       if (prompts.length !== inputs.length)
         throw new PengiError('E_USAGE', `${inputs.length} recordings, but ${prompts.length} prompts`);
-      const answers: Answer[] = [];
-      for (let from = 0; from < inputs.length; from += BATCH) {
-        const heard = await hear(inputs.slice(from, from + BATCH), options.audio);
-        // A last batch that is not full is filled up: another size would be compiled anew.
-        const rows = Math.min(inputs.length, BATCH);
-        answers.push(...(await respond(heard, prompts.slice(from, from + BATCH), options, rows)));
-      }
-      return answers;
+      return inBatches(inputs, async (batch, from, rows) =>
+        respond(await hear(batch, options.audio), prompts.slice(from, from + batch.length), options, rows),
+      );
     },
 
     async caption(input, options = {}) {
@@ -245,6 +207,8 @@ export function createPengi(
       return `${caption!.text} ${metadata!.text} this audio contains sound events: ${events!.text}.`;
     },
 
+    captionWindows: (input, options) => captionWindows(pengi, input, options),
+
     classify: (inputs, labels, options) => classify(pengi, hear, inputs, labels, options),
 
     async dispose() {
@@ -261,38 +225,16 @@ export function createPengi(
 }
 
 /**
- * How many tokens an answer may have after `additional` tokens.
- * @throws PengiError E_TEXT when no position is left, E_USAGE when more are wanted than there are positions for
+ * How many tokens fit after the prefix and `additional` tokens.
+ * @throws PengiError E_TEXT when none does
  */
-function tokenLimit(config: PengiConfig, additional: number, wanted: number | undefined): number {
-  const most = tokensAfterPrefix(config, additional);
-  if (most < 1)
+function roomAfter(config: PengiConfig, additional: number): number {
+  const room = tokensAfterPrefix(config, additional);
+  if (room < 1)
     throw new PengiError(
       'E_TEXT',
       `${additional} tokens of additional text are too many after a prefix of ${prefixLengthOf(config)}`,
       { hint: `at most ${tokensAfterPrefix(config, 1)} fit` },
     );
-  if (wanted !== undefined && wanted > most)
-    throw new PengiError(
-      'E_USAGE',
-      `maxTokens is ${wanted}, but at most ${most} tokens fit after the prefix`,
-    );
-  return wanted ?? Math.min(MAX_TOKENS, most);
-}
-
-/** Row i of [N, …]. */
-function row({ data, shape }: NdArray, i: number): NdArray {
-  const size = data.length / shape[0]!;
-  return floats((data as Float32Array).subarray(i * size, (i + 1) * size), shape.slice(1));
-}
-
-/** Vectors of `width` channels one after the other, [n, width]. */
-function joined(parts: readonly NdArray[], width: number): NdArray<'float32'> {
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return floats(data, [data.length / width, width]);
+  return room;
 }

@@ -59,6 +59,11 @@ describe('training the language model', () => {
     expect(found).toBeCloseTo(-sum(logProbs) / logProbs.length, 4);
   });
 
+  it('counts as many tokens as its loss is the mean of', async () => {
+    const { weight, batch } = task(16);
+    expect(weight!((await batch(0)).arrays)).toBe(first.length - 1 + second.length - 1);
+  });
+
   it('changes all parameters', async () => {
     const { params: trained } = await train(task(16), await options());
     expect(changedPaths(language, trained)).toEqual(Object.keys(flatten<NdArray>(language)));
@@ -97,7 +102,17 @@ describe('contrastive training', () => {
     expect(ids).toEqual(['0', '1', '2']);
     expect(arrays.logMel.shape).toEqual([3, 31, 64]);
     expect(arrays.ids.shape).toEqual([3, 40]);
-    expect(numbers(arrays.groups!)).toEqual([0, 1, 0]);
+    const [first, second, third] = [0, 2, 4].map((i) => numbers(arrays.groups!).slice(i, i + 2));
+    expect(third).toEqual(first);
+    expect(second).not.toEqual(first);
+  });
+
+  it('names equal captions alike in the parts of several processes', async () => {
+    const parts = clapTask(SMALL.clap, params, (_step, part) => (part ? [samples[part.index]!] : samples));
+    const groups = await Promise.all(
+      [0, 1, 2].map(async (index) => numbers((await parts.batch(0, { index, count: 3 })).arrays.groups!)),
+    );
+    expect(groups.flat()).toEqual(numbers((await parts.batch(0)).arrays.groups!));
   });
 
   it('changes both towers, but no statistics', async () => {

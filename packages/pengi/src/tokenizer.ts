@@ -7,6 +7,6 @@ export function pengiTokenizer(config: Gpt2Config): Tokenizer {
 }
 
 /** The id at which a text ends, in the vocabulary of the model. */
-export function stopTokenOf({ stopToken, gpt2 }: PengiConfig): number {
+export function stopTokenOf({ stopToken, gpt2 }: Pick<PengiConfig, 'stopToken' | 'gpt2'>): number {
   return gpt2.keptIds === null ? stopToken : gpt2.keptIds.indexOf(stopToken);
 }

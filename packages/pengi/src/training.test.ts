@@ -90,6 +90,11 @@ describe.each<[string, PengiConfig]>([
     expect(loss).toBeCloseTo(total / counted, 4);
   });
 
+  it('weighs a batch by the tokens that count', async () => {
+    const { weight, batch } = taskOf();
+    expect(weight!((await batch(0)).arrays)).toBe(5 + 1 + (2 + 1) + 1);
+  });
+
   it('does not see what lies behind the ends', async () => {
     const { arrays } = await taskOf().batch(0);
     const captionIds = {

@@ -7,11 +7,13 @@ import {
   type ClapConfig,
   type ClapParams,
   clapLoss,
+  clapRows,
+  clapRowsLoss,
   clapSpec,
   clipTokenizerOf,
   promptIds,
 } from '@pengi/clap';
-import { floats, ints, type NdArray, PengiError, printable, validate } from '@pengi/core';
+import { floats, fnv1a, ints, type NdArray, PengiError, printable, validate } from '@pengi/core';
 import {
   type Gpt2Config,
   type Gpt2Params,
@@ -22,7 +24,7 @@ import {
 } from '@pengi/gpt2';
 import type { Arrays } from '@pengi/jit';
 import { bufferPaths, type Keys } from '@pengi/nn';
-import type { TrainTask } from '@pengi/train';
+import type { Part, TrainTask } from '@pengi/train';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type PengiConfig, pengiConfigSchema, tokensAfterPrefix } from './config.js';
@@ -31,8 +33,11 @@ import { frozenInTraining, type PengiParams, pengiSpec } from './params.js';
 import { promptTokenizer } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 
-/** Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one. */
-export type Draw<Sample> = (step: number) => Promise<readonly Sample[]> | readonly Sample[];
+/**
+ * Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one.
+ * @param part of these samples that is wanted, where several processes train together: `partOf` of @pengi/train takes it
+ */
+export type Draw<Sample> = (step: number, part?: Part) => Promise<readonly Sample[]> | readonly Sample[];
 
 /** A clip's log-mel [frames, mels] in dB, row-major. */
 export interface AudioSample {
@@ -65,13 +70,17 @@ export function clapTask(
     params: params as Arrays<ClapParams>,
     frozen: [...frozen, ...UNREACHED, ...bufferPaths(clapSpec(config))],
     loss: (p, batch, keys) => clapLoss(p, batch, config, keys, { specAugment }),
-    async batch(step) {
-      const samples = await drawn(draw, step);
+    contrast: {
+      rows: (p, batch, keys) => clapRows(p, batch, config, keys, { specAugment }),
+      value: clapRowsLoss,
+    },
+    async batch(step, part) {
+      const samples = await drawn(draw, step, part);
       const captions = samples.map(({ caption }) => caption);
       const arrays: ClapBatch<NdArray> = {
         logMel: stacked(samples, config.frontend.mels),
         ids: promptIds(tokenizer, captions, config.text),
-        groups: ints(captions.map((caption) => captions.indexOf(caption))),
+        groups: captionGroups(captions),
       };
       return { arrays: arrays as Arrays<ClapBatch>, ids: samples.map(({ id }) => id) };
     },
@@ -106,8 +115,9 @@ export function languageTask(
     params: params as Arrays<Gpt2Params>,
     frozen: [],
     loss: (p, batch, keys) => documentLoss(p, batch, config, keys),
-    async batch(step) {
-      const samples = await drawn(draw, step);
+    weight: ({ mask }) => countedTokens(mask, 1),
+    async batch(step, part) {
+      const samples = await drawn(draw, step, part);
       const documents = samples.map(({ texts }) => texts.flatMap((text) => ended(tokenizer, text)));
       const { ids, mask } = padded(documents, length, tokenizer.pad);
       return { arrays: { ids, mask } as Arrays<DocumentBatch>, ids: samples.map(({ id }) => id) };
@@ -151,8 +161,9 @@ export function pengiTask(
     params: params as Arrays<PengiParams>,
     frozen: [...frozen, ...UNREACHED, ...bufferPaths(pengiSpec(config))],
     loss: (p, batch, keys) => pengiLoss(p, batch, config, { keys, specAugment }),
-    async batch(step) {
-      const samples = await drawn(draw, step);
+    weight: ({ captionMask }) => countedTokens(captionMask, 0),
+    async batch(step, part) {
+      const samples = await drawn(draw, step, part);
       const targets = samples.map(({ id, target }) => {
         const ids = [...tokenizer.encode(target), ...stop];
         if (ids.length <= most) return ids;
@@ -185,10 +196,29 @@ const UNREACHED = ['**.tscam_conv', '**.head'];
 
 const LENGTH_STEP = 8;
 
-async function drawn<Sample>(draw: Draw<Sample>, step: number): Promise<readonly Sample[]> {
-  const samples = await draw(step);
+async function drawn<Sample>(
+  draw: Draw<Sample>,
+  step: number,
+  part: Part | undefined,
+): Promise<readonly Sample[]> {
+  const samples = await draw(step, part);
   if (samples.length === 0) throw new PengiError('E_DATA', `no samples were drawn for step ${step + 1}`);
   return samples;
+}
+
+/** [B, 2]: 64 bits of each caption, which are equal for equal captions in all processes. */
+function captionGroups(captions: readonly string[]): NdArray<'int32'> {
+  // FNV-1a from two starting points: what collides from one does not from the other.
+  const names = captions.flatMap((caption) => [fnv1a(`1${caption}`), fnv1a(`2${caption}`)]);
+  return ints(Int32Array.from(names), [captions.length, 2]);
+}
+
+/** Of a mask [B, T] of 1 and 0, the number of ones from position `from` on. */
+function countedTokens({ data, shape }: NdArray, from: number): number {
+  const length = shape[1]!;
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (i % length >= from) count += Number(data[i]);
+  return count;
 }
 
 /** What ends an answer: the end of text, and before it the lone blank at which the released models stop. */

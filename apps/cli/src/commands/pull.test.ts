@@ -73,6 +73,7 @@ describe('pull', () => {
     expect(status).toBe(0);
     expect(out).toContain(`no published sha256; got ${SHA256}`);
     expect(out).toContain(`folder   ${join(cache, 'pengi-base')}`);
+    expect(out).toContain('Now:\n  pengi convert pengi-base --out models/pengi-base');
     expect(err).toContain('https://zenodo.org/records/8387083');
     expect((await readFile(join(cache, 'pengi-base', 'base.pth'))).equals(BODY)).toBe(true);
     expect(requests.map((request) => request.url)).toEqual(['/records/8387083/files/base.pth']);

@@ -91,6 +91,7 @@ async function pull(context: Context, artefact: Artefact, flags: PullFlags): Pro
   if (result.files.some(({ check }) => check === 'none'))
     context.warn(`compare the checksums with those on ${artefact.page}, if there are any`);
   context.say(`licence  ${artefact.licence}\nfolder   ${result.folder}`);
+  context.say(`\nNow:\n  pengi convert ${artefact.name} --out models/${artefact.name}`);
 }
 
 function checkText({ check, sha256, md5, downloaded }: PulledFile): string {

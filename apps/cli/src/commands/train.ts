@@ -3,6 +3,7 @@ import { withInterrupt } from '@pengi/train';
 import { Argument, type Command } from 'commander';
 import { contextOf } from '../context.js';
 import type { SetStatus } from '../status.js';
+import { joinJob } from '../train/job.js';
 import { loadTrainConfig } from '../train/load-config.js';
 import { runTraining, type TaskName } from '../train/run.js';
 
@@ -26,26 +27,39 @@ Examples:
   pengi train clap  --config clap.json
   pengi train lm    --config lm.json
   pengi train pengi --config pengi.ts      # there: from: { clap: 'runs/clap/model', language: 'runs/lm/model' }
-  pengi train pengi --config pengi.ts --resume`,
+  pengi train pengi --config pengi.ts --resume
+  mpirun -n 4 pengi train pengi --config pengi.ts   # four processes, each with a quarter of every batch`,
     )
     .action(
       async (task: TaskName, flags: { config: string; out?: string; resume?: boolean }, command: Command) => {
-        const context = contextOf(command);
-        const config = await loadTrainConfig(flags.config);
-        const { out = join('runs', task), resume = false } = flags;
-        const result = await withInterrupt((signal) =>
-          runTraining(context, { task, config, out, resume, signal }),
-        );
-        context.data(result);
-        if (result.model === undefined) {
-          context.warn(`stopped at step ${result.steps}; --resume goes on from there`);
-          return setStatus(130);
+        const { context, communicator, end, fail } = await joinJob(contextOf(command));
+        try {
+          const config = await loadTrainConfig(flags.config);
+          const { out = join('runs', task), resume = false } = flags;
+          const result = await withInterrupt((signal) =>
+            runTraining(context, {
+              task,
+              config,
+              out,
+              resume,
+              signal,
+              ...(communicator && { communicator }),
+            }),
+          );
+          await end(); // what follows is said of the whole job
+          context.data(result);
+          if (result.model === undefined) {
+            context.warn(`stopped at step ${result.steps}; --resume goes on from there`);
+            return setStatus(130);
+          }
+          const { loss, validationLoss } = result;
+          context.say(
+            `loss ${loss?.toFixed(3)}${validationLoss === undefined ? '' : `, validation ${validationLoss.toFixed(3)}`}`,
+          );
+          context.say(`model  ${result.model}\ncurve  ${join(out, 'loss.svg')}`);
+        } catch (error) {
+          throw fail(error);
         }
-        const { loss, validationLoss } = result;
-        context.say(
-          `loss ${loss?.toFixed(3)}${validationLoss === undefined ? '' : `, validation ${validationLoss.toFixed(3)}`}`,
-        );
-        context.say(`model  ${result.model}\ncurve  ${join(out, 'loss.svg')}`);
       },
     );
 }

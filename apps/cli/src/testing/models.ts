@@ -6,7 +6,14 @@ import { encodeWav } from '@pengi/audio-frontend';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { clapSpec } from '@pengi/clap';
 import { initParams } from '@pengi/nn';
-import { type PengiConfig, pengiSpec, SMALL_FRONTEND, smallConfigs } from 'pengi';
+import {
+  type ClapcapConfig,
+  clapcapSpec,
+  type PengiConfig,
+  pengiSpec,
+  SMALL_FRONTEND,
+  smallConfigs,
+} from 'pengi';
 
 export const PROMPTS = ['generate audio caption', 'generate metadata', 'question: what is it?'];
 
@@ -34,12 +41,28 @@ export const TINY = smallConfigs(
   },
 );
 
-/** Folders `model` (Pengi) and `clap` below `dir`. */
+const { frontend, audio, embedding, gpt2, audioMapper: mapper, stopToken } = TINY.pengi;
+
+const CLAPCAP: ClapcapConfig = {
+  model: 'clapcap',
+  frontend,
+  audio,
+  embedding,
+  gpt2,
+  mapper,
+  stopToken,
+};
+
+/** Folders `model` (Pengi), `clap` and `clapcap` below `dir`. */
 export async function saveTinyModels(dir: string, pengi: PengiConfig = TINY.pengi): Promise<void> {
   await saveModelFolder(join(dir, 'model'), { config: pengi, tensors: initParams(pengiSpec(pengi), 1) });
   await saveModelFolder(join(dir, 'clap'), {
     config: TINY.clap,
     tensors: initParams(clapSpec(TINY.clap), 1),
+  });
+  await saveModelFolder(join(dir, 'clapcap'), {
+    config: CLAPCAP,
+    tensors: initParams(clapcapSpec(CLAPCAP), 1),
   });
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FrontendConfig } from '@pengi/audio-frontend';
 import { createRng, PengiError } from '@pengi/core';
-import { createFeatureLoader, type Example, readManifest } from '@pengi/datasets';
+import { createFeatureLoader, type Example, type FeatureLoader, readManifest } from '@pengi/datasets';
+import type { Communicator } from '@pengi/train';
 import type { Context } from '../context.js';
 import type { TrainConfig } from './config.js';
 
@@ -69,10 +70,11 @@ export async function openClips(
   frontend: FrontendConfig,
   examples: readonly Example[],
   { data }: TrainConfig,
-  context: Context,
+  context: Context & { communicator?: Communicator | undefined },
 ): Promise<Clips> {
   const loader = createFeatureLoader({ frontend, cacheDir: data.cache });
   const audios = [...new Set(examples.map(({ audio }) => audio))];
+  if (context.communicator && data.cache !== null) await fillCache(loader, audios, context.communicator);
   const bad = new Set<string>();
   const held = new Map<string, Float32Array>();
   const progress = context.progress('log-mels');
@@ -109,6 +111,18 @@ export async function openClips(
     }),
     close: () => loader.close(),
   };
+}
+
+/** Each process computes its share, so that all find most of what they need in the cache, if they share one. */
+async function fillCache(
+  loader: FeatureLoader,
+  audios: readonly string[],
+  { rank, size, allGather }: Communicator,
+): Promise<void> {
+  const share = audios.filter((_, i) => i % size === rank);
+  for (let from = 0; from < share.length; from += AT_ONCE)
+    await loader.load(share.slice(from, from + AT_ONCE).map((audio) => ({ audio }))); // failures are told below
+  await allGather(Int32Array.of(rank)); // waits for all
 }
 
 /** What the examples say, in 64 hexadecimal digits: a run goes on with the same data only. */

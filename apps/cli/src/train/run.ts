@@ -5,7 +5,7 @@ import type { NdArray, Tree } from '@pengi/core';
 import { createSampler } from '@pengi/datasets';
 import type { Engine } from '@pengi/jit';
 import { cosineWarmupDecay, linearWarmupDecay } from '@pengi/nn';
-import { type TrainTask, train, validationLoss } from '@pengi/train';
+import { type Communicator, partOf, type TrainTask, train, validationLoss } from '@pengi/train';
 import type { Context } from '../context.js';
 import type { TrainConfig } from './config.js';
 import { openClips, readExamples, sha256Of } from './data.js';
@@ -20,6 +20,8 @@ export interface RunOptions {
   out: string;
   resume: boolean;
   signal: AbortSignal;
+  /** The processes that train together; default: this one alone. */
+  communicator?: Communicator;
 }
 
 export interface RunResult {
@@ -42,7 +44,10 @@ export async function runTraining(context: Context, options: RunOptions): Promis
     data,
     warn: context.warn,
     async clips(frontend) {
-      const clips = await openClips(frontend, [...data.training, ...data.validation], config, context);
+      const clips = await openClips(frontend, [...data.training, ...data.validation], config, {
+        ...context,
+        communicator: options.communicator,
+      });
       open.push(clips);
       return clips.samples(data);
     },
@@ -70,13 +75,13 @@ async function fit<S, Loaded, P, B>(
   stage: Stage<S, Loaded, P, B>,
   { engine, context, options, dataSha256 }: FitOptions,
 ): Promise<RunResult> {
-  const { config, out, resume, signal, task: name } = options;
+  const { config, out, resume, signal, task: name, communicator } = options;
   const { modelConfig, samples } = stage;
   const { steps, learningRate, warmupSteps, weightDecay, clipNorm, seed } = config;
   const batch = Math.min(config.batch, samples.training.length);
   const sampler = createSampler({ epochs: samples.training.length }, seed);
-  const task = stage.task((step) =>
-    samples.load(sampler.batch(step, batch).map((i) => samples.training[i]!)),
+  const task = stage.task((step, part) =>
+    samples.load(partOf(sampler.batch(step, batch), part).map((i) => samples.training[i]!)),
   );
   const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
   const result = await train<P, B>(await withValidation(task, stage, batch, engine), {
@@ -93,6 +98,7 @@ async function fit<S, Loaded, P, B>(
     keep: config.keep,
     resume: resume ? 'auto' : false,
     signal,
+    ...(communicator && { communicator }),
     progress: context.progress,
     warn: context.warn,
   });
@@ -104,6 +110,7 @@ async function fit<S, Loaded, P, B>(
   };
   if (result.interrupted) return { model: undefined, ...finished };
   const model = join(out, 'model');
+  if (communicator && communicator.rank > 0) return { model, ...finished };
   await saveModelFolder(model, {
     config: modelConfig,
     tensors: result.params as Tree<NdArray>,

@@ -15,7 +15,7 @@ import type { Example } from '@pengi/datasets';
 import { GPT2_BASE, type Gpt2Config, gpt2ConfigSchema, gpt2Params, gpt2Spec } from '@pengi/gpt2';
 import { withBatchNormStatistics } from '@pengi/htsat';
 import { initParams } from '@pengi/nn';
-import type { TrainTask } from '@pengi/train';
+import type { Part, TrainTask } from '@pengi/train';
 import {
   clapTask,
   languageTask,
@@ -50,7 +50,7 @@ export interface Samples<S, Loaded> {
 export interface Stage<S, Loaded, P, B> {
   modelConfig: object;
   samples: Samples<S, Loaded>;
-  task(draw: (step: number) => Promise<Loaded[]>): TrainTask<P, B>;
+  task(draw: (step: number, part?: Part) => Promise<Loaded[]>): TrainTask<P, B>;
 }
 
 export async function clapStage({ config, data, clips }: StageInput) {
@@ -66,7 +66,7 @@ export async function clapStage({ config, data, clips }: StageInput) {
       clapTask(
         modelConfig,
         params,
-        async (step) => (await draw(step)).map((sample) => ({ ...sample, caption: sample.target })),
+        async (...at) => (await draw(...at)).map((sample) => ({ ...sample, caption: sample.target })),
         taskOptions(config),
       ),
   });
@@ -95,10 +95,10 @@ export async function languageStage({ config, data, warn }: StageInput) {
       load: async (documents) => [...documents],
     },
     task: (draw) =>
-      languageTask(modelConfig, params, async (step) =>
-        (await draw(step)).map(({ id, texts }, i) => ({
+      languageTask(modelConfig, params, async (step, part) =>
+        (await draw(step, part)).map(({ id, texts }) => ({
           id,
-          texts: createRng(config.seed).fork(`document/${step}/${i}`).shuffle(texts),
+          texts: createRng(config.seed).fork(`document/${step}/${id}`).shuffle(texts),
         })),
       ),
   });

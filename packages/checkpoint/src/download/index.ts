@@ -10,6 +10,9 @@ export { formatBytes } from './bytes.js';
 export { cacheFolder } from './cache.js';
 export type { Check } from './check.js';
 export type { Digests } from './digest.js';
+export { type FetchOptions, fetchFile } from './fetch-file.js';
+export { get } from './http.js';
+export { type LockHolder, type LockOptions, withLock } from './lock.js';
 export {
   artefactFolder,
   isPulled,

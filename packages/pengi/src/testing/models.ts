@@ -1,8 +1,10 @@
 /** What the tests share: models of random weights, of each kind, for a third of a second of audio. */
-import { flatten, floats, mapTree, type NdArray } from '@pengi/core';
+import { flatten, floats, type NdArray, rebuildTree } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
 import { initParams, type ParamSpec } from '@pengi/nn';
 import { expect } from 'vitest';
+import type { ClapcapConfig } from '../clapcap/config.js';
+import { type ClapcapParams, clapcapSpec } from '../clapcap/params.js';
 import type { PengiConfig } from '../config.js';
 import { type PengiParams, pengiSpec } from '../params.js';
 import { createPengi, type Pengi } from '../pengi.js';
@@ -55,6 +57,19 @@ export const NO_TEXT_ENCODER: PengiConfig = {
   },
 };
 
+/** `BASE` with a language model that knows single letters, too, and '漢', which are three tokens. */
+export const WITH_LETTERS: PengiConfig = smallConfigs(
+  { prompts: PROMPTS, answers: [...ANSWERS, ...'dograin', '漢'] },
+  SIZES,
+).pengi;
+
+/** Clapcap of the same sizes: a prefix of 8 vectors. Its language model knows some words in capitals. */
+export const CLAPCAP: ClapcapConfig = (() => {
+  const { pengi } = smallConfigs({ prompts: PROMPTS, answers: [...ANSWERS, 'DOG barks', 'A Cat'] }, SIZES);
+  const { frontend, audio, embedding, gpt2, audioMapper: mapper, stopToken } = pengi;
+  return { model: 'clapcap', frontend, audio, embedding, gpt2, mapper, stopToken };
+})();
+
 /** `config` with positions for so many tokens only, prefix included. */
 export const withPositions = (positions: number, config = BASE): PengiConfig => ({
   ...config,
@@ -65,21 +80,44 @@ export type Params = PengiParams<NdArray<'float32'>>;
 
 /** Initial weights, but so large behind the encoders that texts depend on recordings and prompts. */
 export function paramsOf(config: PengiConfig, seed = 1): Params {
+  return enlarged(initParams(pengiSpec(config), seed));
+}
+
+/** As `paramsOf`. */
+export function clapcapParamsOf(config: ClapcapConfig, seed = 1): ClapcapParams<NdArray<'float32'>> {
+  return enlarged(initParams(clapcapSpec(config), seed));
+}
+
+function enlarged<T>(params: T): T {
   const scales: [RegExp, number][] = [
     [/\.norm|\.ln_|bias$|const$/, 1],
-    [/^caption_decoder\.gpt/, 8],
-    [/^caption_decoder/, 3],
+    [/^(caption_decoder\.)?gpt\./, 8],
+    [/^(caption_decoder|clap_project)\./, 3],
   ];
-  return mapTree<NdArray<'float32'>, NdArray<'float32'>, Params>(
-    initParams(pengiSpec(config), seed),
-    ({ data, shape }, path) => {
-      const [, scale] = scales.find(([names]) => names.test(path)) ?? [undefined, 1];
-      return floats(
-        data.map((w) => scale * w),
-        shape,
-      );
-    },
+  return rebuildTree<T>(params, (path, leaf) => {
+    const { data, shape } = leaf as NdArray<'float32'>;
+    const [, scale] = scales.find(([names]) => names.test(path)) ?? [undefined, 1];
+    return floats(
+      data.map((w) => scale * w),
+      shape,
+    );
+  });
+}
+
+/** A language model that says a token more often: a bias along its embedding raises its logit by `by`. */
+export function saying(
+  id: number,
+  transformer: Params['caption_decoder']['gpt']['transformer'],
+  by = 3,
+): typeof transformer {
+  const C = transformer.ln_f.bias.shape[0]!;
+  const vector = transformer.wte.weight.data.subarray(id * C, (id + 1) * C);
+  const square = vector.reduce((total, x) => total + x * x, 0);
+  const bias = floats(
+    vector.map((x) => (x * by) / square),
+    [C],
   );
+  return { ...transformer, ln_f: { ...transformer.ln_f, bias } };
 }
 
 let shared: Promise<Engine> | undefined;

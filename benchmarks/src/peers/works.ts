@@ -1,0 +1,278 @@
+/** What is measured: the same work on the same numbers, of the peer and of ours. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createLogMel, encodeWav, RELEASED_FRONTEND } from '@pengi/audio-frontend';
+import { clipText, createClipTokenizer } from '@pengi/clap';
+import { floats, ints, type NdArray } from '@pengi/core';
+import { createGpt2 } from '@pengi/gpt2';
+import { htsatLatent } from '@pengi/htsat';
+import { type Engine, quantized } from '@pengi/jit';
+import { linear } from '@pengi/nn';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { loadPengi, PENGI_BASE, type PengiParams } from 'pengi';
+import { type Context, type Ours, pattern } from './context.js';
+import type { Summary } from './python.js';
+import { clapStep, pengiStep } from './steps.js';
+
+export const TOKENS = 30;
+export const PROMPT = 'generate audio caption';
+const LABELS = 50;
+
+export interface Work {
+  id: string;
+  work: string;
+  /** Name of the peer's function and its arguments. */
+  peer: { name: string; work: string; arguments?: object; threads?: number };
+  goal: number;
+  /** How far outputs may be apart, relative to their largest value; undefined: token ids, which must be equal; null: not compared. */
+  tolerance?: number | null;
+  /** Bytes that must be read and operations that must be done at least, for the roofline. */
+  least?: { bytes: number; flops: number };
+  setup(context: Context): Promise<Ours>;
+}
+
+const { frontend, audio, gpt2: gptConfig } = PENGI_BASE;
+export const STOP = 50256; // never reached with these weights, so that all searches run to the limit
+const WEIGHTS = { htsat: 29e6, gpt2: 124.4e6 };
+
+function logMels(batch: number): NdArray<'float32'> {
+  const values = pattern(batch * 965 * 64, 60).map((value) => value - 20);
+  return floats(values, [batch, 965, 64]);
+}
+
+function prefixes(n: number): NdArray<'float32'>[] {
+  const all = pattern(n * 80 * 768, 0.2);
+  return Array.from({ length: n }, (_, i) => floats(all.slice(i * 80 * 768, (i + 1) * 80 * 768), [80, 768]));
+}
+
+/** 16 prompts [16, 40]. */
+function promptIdRows(): number[][] {
+  const tokenizer = createClipTokenizer();
+  return Array.from({ length: 16 }, (_, i) => [
+    ...tokenizer.encodePrompt(`this is a sound of animal number ${i} in the rain`, 40).ids,
+  ]);
+}
+
+/** 50 labels of two to four tokens. */
+const LABEL_IDS = Array.from({ length: LABELS }, (_, i) =>
+  Array.from({ length: 2 + (i % 3) }, (_, t) => 300 + 37 * i + t),
+);
+
+function htsatWork(batch: number, engineOf: (engine: Engine) => Engine = (engine) => engine) {
+  return async ({ engine, params }: Context): Promise<Ours> => {
+    const program = engineOf(engine).compile(
+      (p: PengiParams['audio_encoder']['base']['htsat'], x: Tensor) => htsatLatent(p, x, audio),
+      params.audio_encoder.base.htsat,
+    );
+    const input = logMels(batch);
+    return { run: () => program.run(input) as Promise<NdArray>, dispose: () => program.dispose() };
+  };
+}
+
+function beamWork(clips: number, engineOf: (engine: Engine) => Engine = (engine) => engine) {
+  return async ({ engine, params }: Context): Promise<Ours> => {
+    const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, gptConfig, engineOf(engine));
+    const inputs = prefixes(clips);
+    return {
+      async run() {
+        const found = await gpt2.generate(inputs, { beams: 5, maxTokens: TOKENS, stopToken: STOP });
+        return ints(
+          found.flatMap(([best]) => best!.ids),
+          [clips, TOKENS],
+        );
+      },
+      dispose: () => gpt2.dispose(),
+    };
+  };
+}
+
+const int8 = (engine: Engine) => quantized(engine, 'int8');
+
+/** 30 steps of 5 rows after 80 vectors: the weights are read at each step. */
+const BEAM_LEAST = (bytesPerWeight: number, clips = 1) => ({
+  bytes: 30 * WEIGHTS.gpt2 * bytesPerWeight,
+  flops: 2 * WEIGHTS.gpt2 * clips * (80 + 29 * 5),
+});
+
+export const WORKS: readonly Work[] = [
+  {
+    id: 'logmel',
+    work: '7 s wave to log-mel, 1 thread',
+    peer: { name: 'torchlibrosa', work: 'logmel', threads: 1 },
+    goal: 3,
+    tolerance: 1e-4,
+    setup: logMelWork,
+  },
+  {
+    id: 'logmel_numpy',
+    work: '7 s wave to log-mel, 1 thread',
+    peer: { name: 'numpy', work: 'logmel_numpy', threads: 1 },
+    goal: 2,
+    tolerance: 1e-4,
+    setup: logMelWork,
+  },
+  {
+    id: 'htsat_b1',
+    work: 'HTSAT forward, batch 1',
+    peer: { name: 'PyTorch', work: 'htsat', arguments: { batch: 1 } },
+    goal: 1.6,
+    tolerance: 1e-3,
+    setup: htsatWork(1),
+  },
+  {
+    id: 'htsat_b8',
+    work: 'HTSAT forward, batch 8',
+    peer: { name: 'PyTorch', work: 'htsat', arguments: { batch: 8 } },
+    goal: 1.5,
+    tolerance: 1e-3,
+    setup: htsatWork(8),
+  },
+  {
+    id: 'htsat_int8',
+    work: 'HTSAT forward, batch 1, int8',
+    peer: { name: 'PyTorch float32', work: 'htsat', arguments: { batch: 1 } },
+    goal: 2.5,
+    tolerance: 0.1,
+    setup: htsatWork(1, int8),
+  },
+  {
+    id: 'text16',
+    work: 'CLIP text tower, 16 prompts',
+    peer: { name: 'transformers', work: 'text16', arguments: { ids: promptIdRows() } },
+    goal: 1.2,
+    tolerance: 1e-3,
+    async setup({ engine, params }) {
+      const program = engine.compile(
+        (p: NonNullable<PengiParams['caption_encoder']>, ids: Tensor) =>
+          linear(p.clip_text_projection, clipText(p.base, ids, PENGI_BASE.text).pooled),
+        params.caption_encoder!,
+      );
+      const ids = ints(promptIdRows().flat(), [16, 40]);
+      return { run: () => program.run(ids) as Promise<NdArray>, dispose: () => program.dispose() };
+    },
+  },
+  {
+    id: 'beam_ref',
+    work: `beam 5, ${TOKENS} tokens, prefix 80`,
+    peer: { name: 'msclap _generate_beam', work: 'beam_ref', arguments: { tokens: TOKENS, stop: STOP } },
+    goal: 20,
+    least: BEAM_LEAST(4),
+    setup: beamWork(1),
+  },
+  {
+    id: 'beam_hf',
+    work: `beam 5, ${TOKENS} tokens, prefix 80`,
+    peer: { name: 'transformers, KV cache', work: 'beam_hf', arguments: { tokens: TOKENS } },
+    goal: 2.5,
+    tolerance: null, // its search ranks and ends differently
+    least: BEAM_LEAST(4),
+    setup: beamWork(1),
+  },
+  {
+    id: 'beam_int8_ref',
+    work: `beam 5, ${TOKENS} tokens, int8`,
+    peer: { name: 'msclap _generate_beam', work: 'beam_ref', arguments: { tokens: TOKENS, stop: STOP } },
+    goal: 40,
+    tolerance: null, // other roundings, other tokens
+    least: BEAM_LEAST(1),
+    setup: beamWork(1, int8),
+  },
+  {
+    id: 'beam_int8_hf',
+    work: `beam 5, ${TOKENS} tokens, int8`,
+    peer: { name: 'transformers, KV cache', work: 'beam_hf', arguments: { tokens: TOKENS } },
+    goal: 4,
+    tolerance: null,
+    least: BEAM_LEAST(1),
+    setup: beamWork(1, int8),
+  },
+  {
+    id: 'batch8',
+    work: `8 clips, beam 5, ${TOKENS} tokens`,
+    peer: { name: 'transformers, batched', work: 'beam_hf', arguments: { tokens: TOKENS, batch: 8 } },
+    goal: 2,
+    tolerance: null,
+    least: BEAM_LEAST(4, 8),
+    setup: beamWork(8),
+  },
+  {
+    id: 'loglik50',
+    work: `log-likelihood of ${LABELS} labels`,
+    peer: { name: 'transformers, prefix repeated', work: 'loglik50', arguments: { labels: LABEL_IDS } },
+    goal: 10,
+    tolerance: 1e-3,
+    async setup({ engine, params }) {
+      const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, gptConfig, engine);
+      const [prefix] = prefixes(1);
+      return {
+        async run() {
+          const scores = await gpt2.score(prefix!, LABEL_IDS);
+          return floats(scores.map((row) => row.reduce((a, b) => a + b, 0)));
+        },
+        dispose: () => gpt2.dispose(),
+      };
+    },
+  },
+  {
+    id: 'caption_warm',
+    work: 'file to caption, warm',
+    peer: { name: "msclap's modules, Pengi's algorithm", work: 'caption_warm' },
+    goal: 20,
+    tolerance: null, // compared by cold_start, where the ids are at hand
+    async setup({ engine, model, folder }) {
+      const pengi = await loadPengi(model, { engine });
+      const wav = writeClip(folder);
+      return {
+        async run() {
+          await pengi.generate([wav], { prompt: PROMPT, beams: 5, maxTokens: TOKENS });
+          return undefined;
+        },
+        peerArguments: { wav, ids: promptIdsOf(PROMPT), tokens: TOKENS, stop: STOP },
+        dispose: () => pengi.dispose(),
+      };
+    },
+  },
+  {
+    id: 'clap_step',
+    work: 'CLAP training step, batch 8',
+    peer: { name: 'PyTorch eager', work: 'clap_step' },
+    goal: 0.9,
+    tolerance: null, // dropout draws other numbers
+    setup: clapStep,
+  },
+  {
+    id: 'pengi_step',
+    work: 'Pengi training step, batch 4',
+    peer: { name: 'PyTorch eager', work: 'pengi_step' },
+    goal: 0.9,
+    tolerance: null,
+    setup: pengiStep,
+  },
+];
+
+async function logMelWork(): Promise<Ours> {
+  const logMel = createLogMel(frontend);
+  const wave = pattern(308700, 0.5);
+  return { run: async () => floats(logMel.compute(wave), [965, 64]) };
+}
+
+/** A file of seven seconds, 16 bits. */
+export function writeClip(folder: string): string {
+  const path = join(folder, 'clip.wav');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(
+    path,
+    encodeWav({ channels: [pattern(308700, 0.5)], sampleRate: RELEASED_FRONTEND.sampleRate }),
+  );
+  return path;
+}
+
+export function promptIdsOf(prompt: string): number[] {
+  return [...createClipTokenizer().encodePrompt(prompt, 40).ids];
+}
+
+/** The largest difference over the largest value, of the first values that the peer tells. */
+export function difference(found: NdArray, peer: Summary): number {
+  const largest = Math.max(...peer.head.map(Math.abs), 1e-9);
+  return Math.max(...peer.head.map((value, i) => Math.abs(value - found.data[i]!))) / largest;
+}
