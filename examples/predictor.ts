@@ -70,4 +70,6 @@ await runBench({
   identity: { weightsSha256: which, version: '1' }, // whatever tells this model from others
   clips: createClipSource({}, 0),
 });
-console.log(resultTable((await scoreRun(run)).results));
+const { results, unusable } = await scoreRun(run);
+console.log(resultTable(results));
+for (const reason of unusable) console.error(reason); // words that a small model does not know, say

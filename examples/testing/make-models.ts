@@ -2,8 +2,10 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeWav } from '@pengi/audio-frontend';
-import { saveModelFolder } from '@pengi/checkpoint';
+import { saveModelFolder, writeSafetensors } from '@pengi/checkpoint';
 import { clapSpec } from '@pengi/clap';
+import { flatten, type NdArray } from '@pengi/core';
+import { GPT2_BASE, gpt2Spec } from '@pengi/gpt2';
 import { initParams } from '@pengi/nn';
 import { pengiSpec, smallConfigs } from 'pengi';
 
@@ -25,6 +27,8 @@ export async function makeModels(dir: string): Promise<void> {
     card,
   });
   await saveModelFolder(join(dir, 'clap'), { config: clap, tensors: initParams(clapSpec(clap), 2), card });
+  const gpt2 = initParams(gpt2Spec({ ...GPT2_BASE, width: 64, heads: 1, layers: 2 }), 3);
+  await writeSafetensors(join(dir, 'gpt2.safetensors'), flatten<NdArray>(gpt2));
   const recordings = join(dir, 'recordings');
   mkdirSync(recordings, { recursive: true });
   for (const [name, step] of [

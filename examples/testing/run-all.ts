@@ -18,6 +18,7 @@ const RUNS: Record<string, { args: string[]; prints: RegExp }> = {
     args: [at('pengi'), recording, 'a dog', 'a cat'],
     prints: /textMatching[\s\S]*a (dog|cat) +-?\d[\s\S]*logLikelihood[\s\S]*a (dog|cat) +-\d/,
   },
+  'convert.ts': { args: [at('gpt2.safetensors'), at('gpt2')], prints: /^GPT-2.* 3\.\d M parameters/ },
   'log-mel.ts': { args: [recording], prints: /^965 frames, 64 mel bands\nbands 0 to 7: -?\d/ },
   'predictor.ts': {
     args: [at('data'), 'random'],

@@ -1,13 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFolderAtomic } from '@pengi/checkpoint';
-import { fetchFile, formatBytes, withLock } from '@pengi/checkpoint/download';
+import { fetchFile, formatBytes, pythonIndex, withLock } from '@pengi/checkpoint/download';
 import { isPengiError, PengiError, type StartProgress } from '@pengi/core';
 import { fileError, writeFileAtomic } from '@pengi/core/node';
 import { type Installed, installFolder, RECORD, readInstalled } from './folder.js';
 import { installKernels } from './kernels.js';
 import { findWheel } from './package-index.js';
-import { indexUrl, pipDownload } from './pip.js';
+import { pipDownload } from './pip.js';
 import { findRelease, type Release, type Variant } from './releases.js';
 import { type ByteSource, fileSource, httpSource, reasonOf } from './source.js';
 import { unpackLibraries } from './wheel.js';
@@ -143,7 +143,7 @@ async function throughHttps(
   options: InstallOptions,
 ): Promise<'range' | 'https'> {
   const { say = () => undefined, signal, progress } = options;
-  const url = await findWheel(options.indexUrl ?? (await indexUrl()), release, signal);
+  const url = await findWheel(options.indexUrl ?? (await pythonIndex()), release, signal);
   const parts = await httpSource(url, release.size, { say, signal });
   if (parts) {
     say(

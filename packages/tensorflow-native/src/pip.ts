@@ -6,8 +6,6 @@ import { run } from './run.js';
 
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']] as const;
 
-const PYPI = 'https://pypi.org/simple';
-
 /** How to call pip on this machine; undefined where there is none. */
 async function findPip(): Promise<readonly string[] | undefined> {
   for (const command of PIPS) {
@@ -15,19 +13,6 @@ async function findPip(): Promise<readonly string[] | undefined> {
     if ((await run(program, [...args, '--version']))?.status === 0) return command;
   }
   return undefined;
-}
-
-/** The package index that the user has set for pip (`PIP_INDEX_URL`, or pip's own configuration), else PyPI. */
-export async function indexUrl(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
-  return environment.PIP_INDEX_URL || (await configuredIndex()) || PYPI;
-}
-
-async function configuredIndex(): Promise<string | undefined> {
-  const pip = await findPip();
-  if (!pip) return undefined;
-  const [program, ...args] = pip as [string, ...string[]];
-  const answer = await run(program, [...args, 'config', 'get', 'global.index-url']);
-  return answer?.status === 0 ? answer.output.trim() : undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { get } from '@pengi/checkpoint/download';
+import { get, publicAddress } from '@pengi/checkpoint/download';
 import { isPengiError, PengiError } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 
@@ -109,14 +109,6 @@ function request(url: string, start: number, end: number, signal: AbortSignal | 
     { 'accept-encoding': 'identity', 'user-agent': 'pengi', range: `bytes=${start}-${end - 1}` },
     signal,
   );
-}
-
-/** An address without the name and password that it may hold. */
-export function publicAddress(url: string): string {
-  const address = new URL(url);
-  address.username = '';
-  address.password = '';
-  return address.href;
 }
 
 export function reasonOf(error: unknown): string {

@@ -13,6 +13,7 @@ export type { Digests } from './digest.js';
 export { type FetchOptions, fetchFile } from './fetch-file.js';
 export { get } from './http.js';
 export { type LockHolder, type LockOptions, withLock } from './lock.js';
+export { findInIndex, type IndexedFile, publicAddress, pythonIndex } from './package-index.js';
 export {
   artefactFolder,
   isPulled,
