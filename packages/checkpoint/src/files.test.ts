@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { floats, ints, type NdArray, ndarray, sizeOf } from '@pengi/core';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { byteLengthOf, DTYPE_BITS, type TensorDtype } from './dtypes.js';
 import { floatToBfloat16, floatToHalf } from './float16.js';
 import { assertFinite, openSafetensors, type RawTensor, sha256File, writeSafetensors } from './index.js';
@@ -179,6 +179,21 @@ describe('writeSafetensors', () => {
     await expect(failing).rejects.toMatchObject({ code: 'E_ST_TENSOR' });
     expect([...(await openSafetensors(path)).tensors.keys()]).toEqual(['a']);
     expect(await readdir(folder)).toEqual(['w.safetensors']);
+  });
+
+  it('tells of a disk that fails while more is written, though its last sync is fine', async () => {
+    const probe = await open(folder, 'r');
+    const datasync = vi.spyOn(Object.getPrototypeOf(probe), 'datasync');
+    await probe.close();
+    datasync.mockRejectedValueOnce(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+    const large = { dtype: 'U8' as const, shape: [2 ** 28], bytes: new Uint8Array(2 ** 28) };
+    try {
+      await expect(writeSafetensors(path, { large })).rejects.toMatchObject({ code: 'E_DISK_FULL' });
+      expect(datasync).toHaveBeenCalled();
+    } finally {
+      datasync.mockRestore();
+    }
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('copies file-backed arrays, onto their own file as well', async () => {

@@ -46,17 +46,54 @@ export async function writeSafetensors(
   const hash = createHash('sha256');
   let byteLength = 0;
   await writeFileAtomic(path, async (file) => {
+    const sync = createSyncer(file);
     const append = async (bytes: Uint8Array) => {
       const written = writeAll(file, bytes); // by another thread, while this one hashes
       hash.update(bytes);
       await written;
       byteLength += bytes.length;
+      sync.after(bytes.length);
     };
-    await append(header);
-    for (const { name, tensor, info } of planned)
-      for (const bytes of bytesOf(name, tensor, info, path)) await append(bytes);
+    try {
+      await append(header);
+      for (const { name, tensor, info } of planned)
+        for (const bytes of bytesOf(name, tensor, info, path)) await append(bytes);
+    } catch (error) {
+      await sync.done().catch(() => undefined); // the handle must not be closed under it; the first error counts
+      throw error;
+    }
+    await sync.done();
   });
   return { byteLength, sha256: hash.digest('hex') };
+}
+
+/** Bytes after which what was written is sent to the disk, so that not all of it waits for the end. */
+const SYNC_BYTES = 0x8000000;
+
+/** Syncs now and then, beside the writing. `done` waits, and throws what went wrong: the system tells it only once. */
+function createSyncer(file: FileHandle): { after(bytes: number): void; done(): Promise<void> } {
+  let unsynced = 0;
+  let running: Promise<void> | undefined;
+  let failure: unknown;
+  return {
+    after(bytes) {
+      unsynced += bytes;
+      if (unsynced < SYNC_BYTES || running) return;
+      unsynced = 0;
+      running = file
+        .datasync()
+        .catch((error) => {
+          failure ??= error;
+        })
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    async done() {
+      await running;
+      if (failure !== undefined) throw failure;
+    },
+  };
 }
 
 /** Values per step: what a conversion holds beside the array, and well below Node's 2 GiB per write. */
