@@ -26,7 +26,7 @@ const LAYERS: Record<string, number> = {
   '@pengi/bench': 4,
   '@pengi/cli': 5,
   '@pengi/parity': 5,
-  '@pengi/benchmarks': 5,
+  '@pengi/benchmarks': 6,
 };
 
 /** Imports that a layer number alone would allow but the design does not. */

@@ -8,8 +8,11 @@ import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvents } from './commands/events.js';
+import { addExport } from './commands/export.js';
+import { addHear } from './commands/hear.js';
 import { addMetrics } from './commands/metrics.js';
 import { addPull } from './commands/pull.js';
+import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addTrain } from './commands/train.js';
 import type { SetStatus } from './status.js';
@@ -37,10 +40,13 @@ export function createProgram(setStatus: SetStatus): Command {
     addTrain,
     addData,
     addBench,
+    addHear,
     addQuickstart,
     addPull,
     addMetrics,
     addConvert,
+    addExport,
+    addQuantize,
     addDoctor,
   ])
     add(program, setStatus);

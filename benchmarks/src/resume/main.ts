@@ -37,7 +37,8 @@ async function finished(process: ChildProcess): Promise<void> {
 }
 
 const lines = (log: string) => (existsSync(at(log)) ? readFileSync(at(log), 'utf8').trim().split('\n') : []);
-const asked = (log: string) => lines(log).filter((line) => line.startsWith('asked')).length;
+/** Batches of recordings that the model was asked about. */
+const asked = (log: string) => lines(log).filter((line) => /^asked (?!embedText)/.test(line)).length;
 const tables = async (run: string) => {
   const results = JSON.parse(await readFile(at(`${run}/results.json`), 'utf8')) as { seconds: number }[];
   return [
@@ -55,9 +56,9 @@ try {
   await finished(start('unbroken', 'unbroken.log'));
   const [table, results] = await tables('unbroken');
   const whole = asked('unbroken.log');
-  console.log(`unbroken: ${whole} calls of the model\n\n${table}`);
+  console.log(`unbroken: ${whole} batches of recordings\n\n${table}`);
 
-  // Killed at a random number of calls from where it is, a little later or earlier: mostly while the model is at work or its
+  // Killed at a random number of batches from where it is, a little later or earlier: mostly while the model is at work or its
   // answers are written. Rounds start anew when a run is done before all kills are.
   let [done, rounds, excess, torn] = [0, 0, 0, 0];
   while (done < kills) {

@@ -42,6 +42,7 @@ export {
 } from './notes/read-note.js';
 export { type NoteItem, type NoteTaskOptions, type NoteTasks, noteTasks } from './notes/tasks.js';
 export type { Clip, Predictor, PredictorMethod } from './predictor.js';
+export * from './probes/index.js';
 export { topLabels } from './ranking.js';
 export type { BaselineRecord, PredictionRecord, Provenance, TaskRecord } from './record.js';
 export { type BenchReport, renderBenchReport } from './report/bench-report.js';

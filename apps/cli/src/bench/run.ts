@@ -235,7 +235,7 @@ export async function sayResults(
       context.warn(`${id}: ${item} failed: ${code} ${message}`);
   for (const line of incomplete)
     context.warn(`${line} processes are done; their results join when the last one is`);
-  context.say(`\nreport  ${resolve(out, 'report.html')}`);
+  if (incomplete.length === 0) context.say(`\nreport  ${resolve(out, 'report.html')}`);
 }
 
 function withoutItems({ items: _items, ...result }: TaskResult) {

@@ -11,6 +11,7 @@ import {
   type WindowAnswer,
 } from 'pengi';
 import { type Context, contextOf, modelFolder, modelKind } from '../context.js';
+import { type QuantizeFlags, quantizeOptions, withQuantize } from '../quantize-flags.js';
 import { reportError } from '../report-error.js';
 import { type Span, spanText } from '../span-text.js';
 import type { SetStatus } from '../status.js';
@@ -55,7 +56,7 @@ Examples:
     });
 }
 
-interface GenerationFlags {
+interface GenerationFlags extends QuantizeFlags {
   model?: string;
   continue?: string;
   strategy?: 'beam' | 'greedy' | 'sample';
@@ -72,7 +73,7 @@ interface GenerationFlags {
 }
 
 function withGeneration(command: Command): Command {
-  return command
+  return withQuantize(command)
     .option(
       '--model <folder>',
       'folder of a Pengi or clapcap model (default: PENGI_MODEL or quickstart/model)',
@@ -141,6 +142,8 @@ async function captioner(
         file: folder,
         hint: 'it only captions: pengi caption FILE --model FOLDER',
       });
+    if (flags.quantize)
+      throw new PengiError('E_USAGE', '--quantize is for Pengi models only', { file: folder });
     const clapcap = await loadClapcap(folder, { engine: await context.engine() });
     return {
       answer: (file) => clapcap.caption(file, generateOptions(flags)),
@@ -148,7 +151,7 @@ async function captioner(
       dispose: () => clapcap.dispose(),
     };
   }
-  const pengi = await loadPengi(folder, { engine: await context.engine() });
+  const pengi = await loadPengi(folder, { engine: await context.engine(), ...quantizeOptions(flags) });
   const options = { ...generateOptions(flags), ...(prompt === undefined ? {} : { prompt }) };
   return {
     answer: async (file) => (await pengi.generate([file], options))[0]!,
@@ -179,6 +182,8 @@ function generateOptions(flags: GenerationFlags): Omit<GenerateOptions, 'prompt'
     hop: _hop,
     maxSeconds: _maxSeconds,
     allowDamaged: _damaged,
+    quantize: _quantize,
+    force: _force,
     ...generation
   } = flags;
   return { ...generation, audio: readingOptions(flags) };

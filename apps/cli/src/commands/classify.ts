@@ -3,10 +3,11 @@ import { PengiError } from '@pengi/core';
 import type { Command } from 'commander';
 import { loadPengi, type Pengi } from 'pengi';
 import { type Context, contextOf, modelFolder, modelKind } from '../context.js';
+import { type QuantizeFlags, quantizeOptions, withQuantize } from '../quantize-flags.js';
 import { reportError } from '../report-error.js';
 import type { SetStatus } from '../status.js';
 
-interface ClassifyFlags {
+interface ClassifyFlags extends QuantizeFlags {
   model?: string;
   labels: string;
   prompt?: string;
@@ -15,8 +16,7 @@ interface ClassifyFlags {
 }
 
 export function addClassify(program: Command, setStatus: SetStatus): void {
-  program
-    .command('classify')
+  withQuantize(program.command('classify'))
     .description(
       'choose among labels: by text matching and by log-likelihood (Pengi), or by zero-shot similarity (CLAP)',
     )
@@ -78,6 +78,8 @@ async function byClap(
   labels: readonly string[],
   flags: ClassifyFlags,
 ): Promise<Classifier> {
+  if (flags.quantize)
+    throw new PengiError('E_USAGE', '--quantize is for Pengi models only', { file: folder });
   const clap = await loadClap(folder, { engine: await context.engine() });
   return {
     async run(file) {
@@ -100,7 +102,7 @@ async function byPengi(
   labels: readonly string[],
   flags: ClassifyFlags,
 ): Promise<Classifier> {
-  const pengi: Pengi = await loadPengi(folder, { engine: await context.engine() });
+  const pengi: Pengi = await loadPengi(folder, { engine: await context.engine(), ...quantizeOptions(flags) });
   const options = {
     ...(flags.prompt === undefined ? {} : { prompt: flags.prompt }),
     ...(flags.template === undefined ? {} : { template: flags.template }),

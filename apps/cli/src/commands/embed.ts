@@ -7,13 +7,15 @@ import {
   type WindowEmbeddings,
   type WindowedOptions,
 } from '@pengi/clap';
+import { type HearOptions, loadModel } from '@pengi/clap/hear';
 import { floats, type NdArray, PengiError } from '@pengi/core';
 import type { Span } from '@pengi/htsat';
 import type { Engine } from '@pengi/jit';
 import { type Command, Option } from 'commander';
 import { loadClapcap, loadPengi } from 'pengi';
-import { contextOf, modelFolder, modelKind } from '../context.js';
+import { type Context, contextOf, modelFolder, modelKind } from '../context.js';
 import { spanText } from '../span-text.js';
+import { serveEmbeddings } from './embed-serve.js';
 
 interface EmbedFlags {
   model?: string;
@@ -23,6 +25,9 @@ interface EmbedFlags {
   hop?: number;
   pool?: 'mean' | 'max' | 'none';
   maxSeconds: number;
+  serve?: boolean;
+  embedding: NonNullable<HearOptions['embedding']>;
+  long: NonNullable<HearOptions['long']>;
 }
 
 export function addEmbed(program: Command): void {
@@ -46,6 +51,17 @@ export function addEmbed(program: Command): void {
       ]),
     )
     .option('--max-seconds <s>', 'refuse longer recordings', Number, 600)
+    .option('--serve', "HEAR's embedding API over lines of JSON on stdin and stdout, for other programs")
+    .addOption(
+      new Option('--embedding <which>', 'with --serve: the encoder, or its projection into the joint space')
+        .choices(['latent', 'projected'])
+        .default('latent'),
+    )
+    .addOption(
+      new Option('--long <how>', 'with --serve: recordings longer than the model hears')
+        .choices(['mean', 'crop'])
+        .default('mean'),
+    )
     .addHelpText(
       'after',
       `
@@ -58,6 +74,7 @@ Examples:
     .action(async (files: string[], flags: EmbedFlags, command: Command) => {
       const context = contextOf(command);
       const texts = flags.text ?? [];
+      if (flags.serve) return serve(context, flags, files.length + texts.length);
       if (files.length === 0 && texts.length === 0)
         throw new PengiError('E_USAGE', 'nothing to embed', {
           hint: 'name recordings, or texts with --text',
@@ -113,6 +130,20 @@ Examples:
         await model.dispose();
       }
     });
+}
+
+async function serve(
+  context: Context,
+  { model, embedding, long, maxSeconds }: EmbedFlags,
+  named: number,
+): Promise<void> {
+  if (named > 0) throw new PengiError('E_USAGE', '--serve takes recordings on stdin, not as arguments');
+  const hear = await loadModel(modelFolder(model), { engine: await context.engine(), embedding, long });
+  try {
+    await serveEmbeddings(hear, process.stdin, process.stdout, { maxSeconds });
+  } finally {
+    await hear.dispose();
+  }
 }
 
 interface Hearing {

@@ -62,7 +62,12 @@ export interface GridOptions {
  * `random.seed(42); random.shuffle(list(ParameterGrid(grid)))` puts first.
  * @throws PengiError E_USAGE
  */
-export function drawnPoints({ grid = 'full', points = 8, taskName = '', taskGrid }: GridOptions = {}): GridPoint[] {
+export function drawnPoints({
+  grid = 'full',
+  points = 8,
+  taskName = '',
+  taskGrid,
+}: GridOptions = {}): GridPoint[] {
   if (!Object.hasOwn(GRIDS, grid))
     throw new PengiError('E_USAGE', `no grid "${grid}"; there are ${Object.keys(GRIDS).join(', ')}`);
   if (!(Number.isInteger(points) && points >= 1))

@@ -3,7 +3,7 @@
  * trained by one graph. Shape letters: P probes, S sets of rows (P, or 1 that all probes share), N rows, D channels of an embedding,
  * H hidden channels, K labels.
  */
-import { type NdArray, type Rng, rebuildTree, sizeOf, type Tree } from '@pengi/core';
+import { floats, leaves, type NdArray, type Rng, rebuildTree, sizeOf, type Tree } from '@pengi/core';
 import {
   buffer,
   dropout,
@@ -89,36 +89,24 @@ export function initHead(sizes: HeadSizes, initialization: Initialization, rng: 
 }
 
 /** Arrays [P, …] of P trees with the same structure. */
-export function stackTrees<T>(trees: readonly (T & Tree<NdArray>)[]): T {
-  const all = trees.map((tree) => byPath(tree));
-  return rebuildTree<T>(trees[0] as T & Tree<NdArray>, (path) => {
-    const parts = all.map((leaves) => leaves.get(path)!);
+export function stackTrees<T>(trees: readonly T[]): T {
+  const all = trees.map((tree) => new Map(leaves<NdArray>(tree as Tree<NdArray>)));
+  return rebuildTree<T>(trees[0] as Tree<NdArray>, (path) => {
+    const parts = all.map((found) => found.get(path)!);
     const size = sizeOf(parts[0]!.shape);
     const data = new Float32Array(parts.length * size);
     for (const [p, part] of parts.entries()) data.set(part.data as Float32Array, p * size);
-    return { dtype: 'float32', shape: [parts.length, ...parts[0]!.shape], data };
+    return floats(data, [parts.length, ...parts[0]!.shape]);
   });
 }
 
 /** The p-th tree of those that `stackTrees` made one; copies. */
-export function unstackTree<T>(tree: T & Tree<NdArray>, p: number): T {
-  return rebuildTree<T>(tree, (_path, { shape, data }: NdArray) => {
+export function unstackTree<T>(tree: T, p: number): T {
+  return rebuildTree<T>(tree as Tree<NdArray>, (_path, leaf) => {
+    const { shape, data } = leaf as NdArray<'float32'>;
     const size = sizeOf(shape.slice(1));
-    return {
-      dtype: 'float32',
-      shape: shape.slice(1),
-      data: (data as Float32Array).slice(p * size, (p + 1) * size),
-    };
+    return floats(data.slice(p * size, (p + 1) * size), shape.slice(1));
   });
-}
-
-function byPath(tree: Tree<NdArray>): Map<string, NdArray> {
-  const found = new Map<string, NdArray>();
-  rebuildTree(tree, (path, leaf: NdArray) => {
-    found.set(path, leaf);
-    return leaf;
-  });
-  return found;
 }
 
 /** x W^T + b for x [S, N, in], W [P, out, in]. */
@@ -155,13 +143,15 @@ export function headTrainingLogits(
   const meanOf = (values: Tensor) => tf.div(tf.sum(tf.mul(values, mask), 1, true), count);
   const next: HeadStatistics = [];
   const hidden = params.hidden.reduce((h, { linear: own, norm }, i) => {
-    const z = linear(own, h);
+    // The bias cancels in the normalisation, so it is left out: of its gradient, 0, float32 would leave rounding, which Adam blows up
+    // to whole steps.
+    const z = tf.matMul(h as tf.Tensor3D, own.weight as tf.Tensor3D, false, true);
     const mean = meanOf(z);
     const variance = meanOf(tf.square(tf.sub(z, mean)));
     const unbiased = tf.mul(variance, tf.div(count, tf.sub(count, 1)));
     const running = statistics[i]!;
     next.push({
-      mean: tf.add(tf.mul(running.mean, 1 - MOMENTUM), tf.mul(mean, MOMENTUM)),
+      mean: tf.add(tf.mul(running.mean, 1 - MOMENTUM), tf.mul(tf.add(mean, own.bias), MOMENTUM)),
       variance: tf.add(tf.mul(running.variance, 1 - MOMENTUM), tf.mul(unbiased, MOMENTUM)),
     });
     return tf.relu(dropout(normalised(z, mean, variance, norm), rate, fold(keys, i)));

@@ -19,7 +19,8 @@ const BATCH = 1000;
 
 function write(value: Picklable, parts: Uint8Array[]): void {
   if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw new PengiError('E_DATA', `no Unicode text: ${JSON.stringify(value)}`);
+    if (/\p{Surrogate}/u.test(value))
+      throw new PengiError('E_DATA', `no Unicode text: ${JSON.stringify(value)}`);
     const bytes = Buffer.from(value, 'utf8');
     parts.push(opcode('X'), int32(bytes.length), bytes); // BINUNICODE
   } else if (typeof value === 'number') {

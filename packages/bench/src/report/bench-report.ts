@@ -1,5 +1,6 @@
 /** The report of a run as one page that needs nothing else: no script, no request to anywhere. */
 import { printable } from '@pengi/core';
+import type { ConfusionMatrix } from '@pengi/metrics';
 import type { ClassResult, ItemResult, MethodResult, TaskResult } from '../scoring/result.js';
 import { BENCH_STYLE } from './bench-style.js';
 import { confusionTable } from './confusion.js';
@@ -8,7 +9,7 @@ import { EXAMPLE_AXES, type ExampleClip } from './examples.js';
 import { dataUri, type Html, html, trusted } from './html.js';
 import { spectrogramSvg } from './spectrogram.js';
 import { STYLE } from './style.js';
-import { METHOD_NAMES, number, taskRow } from './tables.js';
+import { METHOD_NAMES, missingMetrics, number, taskRow } from './tables.js';
 
 export interface BenchReport {
   readonly title: string;
@@ -85,13 +86,13 @@ ${results.map((result) => {
 function taskSection(result: TaskResult, clips: ReadonlyMap<string, ExampleClip>): Html {
   const { id, title, methods, baselines, confusion, perClass, recallCurves, failed, notes } = result;
   const { worst, best } = casesOf(result);
-  const small = confusion && confusion.labels.length <= MOST_CLASSES;
+  const matrix = confusion && withoutEmpty(confusion);
   return html`<section id="${id}">
 <h2>${title}</h2>
 ${bars(result)}
 ${methodTable([...methods, ...baselines])}
 ${recallCurves ? recallPlot(recallCurves) : ''}
-${confusion && small ? html`<details><summary>Confusion matrix</summary>${confusionTable(confusion)}</details>` : ''}
+${matrix && matrix.labels.length <= MOST_CLASSES ? html`<details><summary>Confusion matrix</summary>${confusionTable(matrix)}</details>` : ''}
 ${perClass ? classTable(result.kind, perClass) : ''}
 ${cards('Worst cases', worst, clips)}
 ${cards('Best cases', best, clips)}
@@ -102,6 +103,17 @@ ${notes.length > 0 ? html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul
 </details>
 </section>
 `;
+}
+
+/** Without the classes that no item has and nobody answered: of a part of a data set most are. */
+function withoutEmpty({ labels, counts }: ConfusionMatrix): ConfusionMatrix {
+  const kept = labels.flatMap((_, k) =>
+    counts[k]?.some((count) => count > 0) || counts.some((row) => (row[k] ?? 0) > 0) ? [k] : [],
+  );
+  return {
+    labels: kept.map((k) => labels[k] as string),
+    counts: kept.map((k) => [...kept, labels.length].map((column) => counts[k]?.[column] ?? 0)),
+  };
 }
 
 /** Ours beside the paper's, the systems that it compares with, and what needs no model. */
@@ -156,7 +168,7 @@ ${entries.map(
 
 function methodTable(methods: readonly MethodResult[]): Html {
   const names = [...new Set(methods.flatMap(({ metrics }) => Object.keys(metrics)))];
-  const missing = [...new Map(methods.flatMap(({ notComputed = {} }) => Object.entries(notComputed)))];
+  const missing = missingMetrics(methods);
   const head = methods.map(
     ({ system, method }) =>
       html`<th scope="col">${system}${method === 'baseline' ? '' : html`<br><span class="soft">${METHOD_NAMES[method] ?? method}</span>`}</th>`,
@@ -164,7 +176,7 @@ function methodTable(methods: readonly MethodResult[]): Html {
   return html`<details><summary>All metrics of every way of answering</summary><div class="scroll" tabindex="0"><table class="plain">
 <thead><tr><th></th>${head}</tr></thead>
 <tbody>${names.map((name) => html`<tr><th scope="row">${name}</th>${methods.map(({ metrics }) => html`<td>${number(metrics[name] ?? null)}</td>`)}</tr>\n`)}</tbody>
-</table></div>${missing.length > 0 ? html`<p class="soft">Not computed: ${missing.map(([name, why]) => html`${name} (${why}) `)}</p>` : ''}</details>`;
+</table></div>${missing.length > 0 ? html`<p class="soft">Not computed: ${missing.join('; ')}</p>` : ''}</details>`;
 }
 
 function classTable(kind: TaskResult['kind'], classes: readonly ClassResult[]): Html {

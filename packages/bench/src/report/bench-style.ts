@@ -1,6 +1,6 @@
 /** What the report of a benchmark has beside the style of all reports. */
 export const BENCH_STYLE = `
-.bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .3rem .75rem; align-items: center; margin: .75rem 0; padding: 0; max-width: 48rem; }
+.bars { display: grid; grid-template-columns: max-content minmax(8rem, 1fr) max-content; gap: .3rem .75rem; align-items: center; margin: .75rem 0; padding: 0; max-width: 60rem; }
 .bars dt { color: var(--text); text-align: right; }
 .bars .track { background: var(--panel); border: 1px solid var(--line); border-radius: .25rem; height: 1.1rem; position: relative; }
 .bars .fill { background: var(--soft); opacity: .55; height: 100%; width: var(--v); border-radius: .2rem 0 0 .2rem; }
@@ -10,6 +10,9 @@ export const BENCH_STYLE = `
 .plain { width: 100%; font-size: .875rem; }
 .plain th, .plain td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 .plain th:first-child, .plain td.text { text-align: left; font-weight: 500; }
+tbody th .soft, .plain th .soft { font-weight: 400; }
+.card h4 { font-size: .875rem; font-weight: 500; color: var(--soft); margin: 0 0 .4rem; overflow-wrap: anywhere; }
+h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
 details { margin: .75rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 svg.curves-plot { max-width: 32rem; width: 100%; }

@@ -1,5 +1,5 @@
 /** The results of a run as tables: for terminals, for Markdown, and as comparison. */
-import type { TaskResult } from '../scoring/result.js';
+import type { MethodResult, TaskResult } from '../scoring/result.js';
 import { textTable } from './summary.js';
 
 /** What every table shows of a task. */
@@ -88,4 +88,12 @@ const NONE = '–';
 
 export function number(value: number | null): string {
   return value === null ? NONE : value.toFixed(4);
+}
+
+/** What is missing and why, such as "log-likelihood: accuracy (this model does not know …)"; each once. */
+export function missingMetrics(methods: readonly MethodResult[]): string[] {
+  const lines = methods.flatMap(({ method, notComputed = {} }) =>
+    Object.entries(notComputed).map(([name, why]) => `${METHOD_NAMES[method] ?? method}: ${name} (${why})`),
+  );
+  return [...new Set(lines)];
 }

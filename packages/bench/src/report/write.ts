@@ -3,7 +3,7 @@ import { writeFileAtomic } from '@pengi/core/node';
 import type { TaskResult } from '../scoring/result.js';
 import { casesOf, renderBenchReport } from './bench-report.js';
 import { type ExampleClip, exampleClip } from './examples.js';
-import { METHOD_NAMES, markdownTable, number, resultMarkdown } from './tables.js';
+import { METHOD_NAMES, markdownTable, missingMetrics, number, resultMarkdown } from './tables.js';
 
 export interface ReportOptions {
   /** Whether the worst and the best cases are heard and seen; needs the recordings. Default true. */
@@ -55,12 +55,12 @@ function taskMarkdown(result: TaskResult): string {
     ...published.map(({ system, value, source = 'published' }) => [system, number(value), '–', source]),
   ];
   const names = [...new Set(all.flatMap(({ metrics }) => Object.keys(metrics)))];
-  const missing = [...new Map(all.flatMap(({ notComputed = {} }) => Object.entries(notComputed)))];
+  const missing = missingMetrics(all);
   return [
     `## ${title}`,
     markdownTable([`system`, metric, '95 % interval', 'source'], rows),
     names.map((name) => `${name} ${number(result.metrics[name] ?? null)}`).join(', '),
-    ...missing.map(([name, why]) => `Not computed: ${name} (${why})`),
+    ...missing.map((line) => `Not computed: ${line}`),
     [`- prompt: ${prompt}`, `- ${seconds.toFixed(1)} s`, ...notes.map((note) => `- ${note}`)].join('\n'),
     ...failed.map(({ id, code, message }) => `- failed: ${id}: ${code} ${message}`),
   ].join('\n\n');

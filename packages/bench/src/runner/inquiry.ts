@@ -48,13 +48,24 @@ export async function askClips(
         ? await predictor.zeroShot(clips, labels)
         : cosineSimilarities(
             await askEmbeddings(predictor, 'embedAudio', clips),
-            await embedTexts(predictor, labels),
+            await labelEmbeddings(predictor, labels),
           ).map((row) => [...row]);
       return scoreRows(predictor, method, rows, clips.length, labels.length);
     }
     case 'embedAudio':
       return (await askEmbeddings(predictor, method, clips)).map(toBase64);
   }
+}
+
+/** By predictor and list of labels: every batch is compared with the same ones. */
+const known = new WeakMap<Predictor, WeakMap<readonly string[], Promise<Float32Array[]>>>();
+
+function labelEmbeddings(predictor: Predictor, labels: readonly string[]): Promise<Float32Array[]> {
+  const lists = known.get(predictor) ?? new WeakMap<readonly string[], Promise<Float32Array[]>>();
+  known.set(predictor, lists);
+  const found = lists.get(labels) ?? embedTexts(predictor, labels);
+  lists.set(labels, found);
+  return found;
 }
 
 /** Embeddings of texts, which have to be of one length. */

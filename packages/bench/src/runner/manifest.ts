@@ -1,5 +1,5 @@
 /** What was asked of whom, beside the answers: all that scoring needs when the recordings and the model are far away. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PengiError, printable } from '@pengi/core';
 import { fileError, writeFileAtomic } from '@pengi/core/node';
@@ -50,6 +50,19 @@ export async function writeManifest(run: string, manifest: TaskManifest, shard: 
     join(run, FOLDER, `${manifest.evaluation.id}${suffix(shard)}.json`),
     `${JSON.stringify(manifest)}\n`,
   );
+}
+
+/**
+ * Takes tasks that were answered by another model out of the run, so that no table mixes two models. Their answers stay.
+ * @throws PengiError E_IO
+ */
+export async function keepOnly(run: string, model: string): Promise<void> {
+  const folder = join(run, FOLDER);
+  for (const name of await readdir(folder)) {
+    if (!NAME.test(name) || name.startsWith('.')) continue;
+    const { answeredBy } = await readManifest(join(folder, name));
+    if (answeredBy[0]?.model !== model) await rm(join(folder, name), { force: true });
+  }
 }
 
 /** ".1-of-4" for the second of four processes, nothing for a process alone. */

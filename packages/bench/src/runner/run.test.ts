@@ -208,6 +208,18 @@ describe('runBench', () => {
     expect(results[0]?.methods[2]?.notComputed).toEqual({ accuracy: 'this model does not know "cow"' });
   });
 
+  it('never puts two models into one table', async () => {
+    await runBench(
+      options({ evaluations: [evaluation(recordings), evaluation(recordings, { id: 'more' })] }),
+    );
+    await runBench(options({ identity: { weightsSha256: 'other', version: '1' } }));
+    expect((await scoreRun(run)).results.map(({ id }) => id)).toEqual(['animals']);
+    // The answers are still there.
+    const back = options({ evaluations: [evaluation(recordings, { id: 'more' })] });
+    expect((await runBench(back)).fresh).toBe(0);
+    expect((await scoreRun(run)).results.map(({ id }) => id)).toEqual(['more']);
+  });
+
   it('joins what several processes did', async () => {
     await runBench(options());
     await scoreRun(run);

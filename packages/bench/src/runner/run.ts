@@ -11,7 +11,7 @@ import type { Evaluation } from './evaluation.js';
 import type { Inquiry } from './inquiry.js';
 import { type ModelIdentity, modelKey } from './keys.js';
 import { lock } from './lock.js';
-import { type AnsweredBy, type SimpleBaseline, suffix, writeManifest } from './manifest.js';
+import { type AnsweredBy, keepOnly, type SimpleBaseline, suffix, writeManifest } from './manifest.js';
 import { lackingFor, METHODS, METHODS_OF, type Method, methodsFor, promptOf } from './methods.js';
 import { openStore, type PredictionStore } from './store.js';
 
@@ -81,6 +81,7 @@ export async function runBench(options: BenchOptions): Promise<BenchOutcome> {
   const name = suffix(shard).slice(1);
   const release = await lock(join(run, name ? `lock-${name}` : 'lock'));
   try {
+    await keepOnly(run, modelKey(identity));
     const file = name ? `predictions-${name}.jsonl` : 'predictions.jsonl';
     const store = await openStore(run, { file, ...(warn && { warn }) });
     try {

@@ -37,7 +37,7 @@ export function scoreClosed(
   const lowest = scores.reduce((least, row) => Math.min(least, ...(row ?? [])), 0) - 1;
   const table = scores.map((row) => row ?? names.map(() => lowest));
   const predicted = scores.map((row) => (row === null ? null : (names[bestIndex(row)] as string)));
-  const { perClass: precisions, mean: mAP } = meanAveragePrecision(table, targets);
+  const { perClass: precisions, mean: mAP, absentAsZero } = meanAveragePrecision(table, targets);
 
   const results = items.map(({ id, audio, labels: expected = [] }, i): ItemResult => {
     const prediction = predicted[i] ?? null;
@@ -79,7 +79,7 @@ export function scoreClosed(
   const decisions = scores.map((row) => (row === null ? names.map(() => false) : decideOne(row)));
   const tagging = taggingReport(decisions, targets);
   const metrics = {
-    ...numbers({ mAP }),
+    ...numbers({ mAP, 'mAP, absent classes as 0': absentAsZero }),
     f1: tagging.micro.f1,
     f1ClassBased: tagging.classBased.f1,
     macroF1: tagging.macroF1,

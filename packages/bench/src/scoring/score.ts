@@ -161,11 +161,15 @@ async function scoreMethod(
         return scoreClosed({ kind, metric, labels }, items, answers as number[][]);
       const texts = answers as string[];
       const labelEmbeddings = labels.map(({ text }) => embeddingOf(text) as Float32Array);
-      const cosines = new Map<string, number[] | null>();
-      for (const text of new Set(texts)) {
+      const distinct = [...new Set(texts)].flatMap((text) => {
         const embedding = embeddingOf(part(text));
-        cosines.set(text, embedding && [...cosineSimilarities([embedding], labelEmbeddings)[0]!]);
-      }
+        return embedding ? [{ text, embedding }] : [];
+      });
+      const table = cosineSimilarities(
+        distinct.map(({ embedding }) => embedding),
+        labelEmbeddings,
+      );
+      const cosines = new Map(distinct.map(({ text }, i) => [text, [...(table[i] as Float64Array)]]));
       const rows = texts.map((text) => cosines.get(text) ?? null);
       return scoreClosed({ kind, metric, labels }, items, rows, texts);
     }
