@@ -3,7 +3,7 @@ import { clapSpec } from '@pengi/clap';
 import { createRng } from '@pengi/core';
 import { initParams } from '@pengi/nn';
 import { partOf } from '@pengi/train';
-import { clapTask, pengiSpec, pengiTask, SMALL_FRONTEND, smallConfigs } from 'pengi';
+import { clapTask, pengiSpec, pengiTask, smallConfigs, TINY_SIZES } from 'pengi';
 
 /** Of the global batch. */
 export const BATCH = 8;
@@ -13,22 +13,7 @@ const PROMPT = 'generate audio caption';
 
 const CONFIGS = smallConfigs(
   { prompts: [PROMPT], answers: CAPTIONS },
-  {
-    frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
-    audio: {
-      specSize: 64,
-      mels: 64,
-      patchSize: 8,
-      embedDim: 8,
-      depths: [1, 1],
-      heads: [2, 2],
-      windowSize: 8,
-      mlpRatio: 2,
-      classes: 1,
-      positionEmbedding: null,
-      dropPath: 0.1,
-    },
-  },
+  { ...TINY_SIZES, audio: { ...TINY_SIZES.audio, dropPath: 0.1 } },
 );
 
 /** Of lengths that differ, so that the parts of a batch count differently; captions come more than once in a batch. */

@@ -6,7 +6,7 @@ import { BENCHMARK_TASKS } from '@pengi/bench';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { createRng } from '@pengi/core';
 import { initParams } from '@pengi/nn';
-import { pengiSpec, SMALL_FRONTEND, smallConfigs } from 'pengi';
+import { pengiSpec, smallConfigs, TINY_SIZES } from 'pengi';
 
 const CLASSES = ['dog', 'rain', 'clock_tick', 'rooster'];
 const QUESTIONS = ['is there a dog', 'what is it'];
@@ -63,22 +63,7 @@ export async function writeTinyModel(dir: string, seed = 1): Promise<void> {
   const prompts = [...new Set(BENCHMARK_TASKS.map(({ prompt }) => prompt.replace('{q}', ''))), ...QUESTIONS];
   const { pengi } = smallConfigs(
     { prompts: [...prompts, ...QUESTIONS.map((text) => `question: ${text}`)], answers: texts },
-    {
-      frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
-      audio: {
-        specSize: 64,
-        mels: 64,
-        patchSize: 8,
-        embedDim: 8,
-        depths: [1, 1],
-        heads: [2, 2],
-        windowSize: 8,
-        mlpRatio: 2,
-        classes: 1,
-        positionEmbedding: null,
-        dropPath: 0,
-      },
-    },
+    TINY_SIZES,
   );
   await saveModelFolder(dir, { config: pengi, tensors: initParams(pengiSpec(pengi), seed) });
 }

@@ -29,6 +29,27 @@ export interface SmallOptions {
 }
 
 /**
+ * For tests: a third of a second of audio and an encoder of two blocks. Everything that a full model has, in a hundredth of a
+ * second; it learns nothing worth hearing.
+ */
+export const TINY_SIZES = {
+  frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
+  audio: {
+    specSize: 64,
+    mels: 64,
+    patchSize: 8,
+    embedDim: 8,
+    depths: [1, 1],
+    heads: [2, 2],
+    windowSize: 8,
+    mlpRatio: 2,
+    classes: 1,
+    positionEmbedding: null,
+    dropPath: 0,
+  },
+} as const satisfies SmallOptions;
+
+/**
  * Configs of models of two million parameters that learn from a few hundred recordings in minutes. They know the words of
  * the given texts and no others: full vocabularies would make nine tenths of their size.
  * @param texts prompts and captions for the text tower, answers for the language model

@@ -26,8 +26,8 @@ interface EmbedFlags {
   pool?: 'mean' | 'max' | 'none';
   maxSeconds: number;
   serve?: boolean;
-  embedding: NonNullable<HearOptions['embedding']>;
-  long: NonNullable<HearOptions['long']>;
+  embedding?: NonNullable<HearOptions['embedding']>;
+  long?: NonNullable<HearOptions['long']>;
 }
 
 export function addEmbed(program: Command): void {
@@ -53,14 +53,16 @@ export function addEmbed(program: Command): void {
     .option('--max-seconds <s>', 'refuse longer recordings', Number, 600)
     .option('--serve', "HEAR's embedding API over lines of JSON on stdin and stdout, for other programs")
     .addOption(
-      new Option('--embedding <which>', 'with --serve: the encoder, or its projection into the joint space')
-        .choices(['latent', 'projected'])
-        .default('latent'),
+      new Option(
+        '--embedding <which>',
+        'with --serve: the encoder (default), or its projection into the joint space',
+      ).choices(['latent', 'projected']),
     )
     .addOption(
-      new Option('--long <how>', 'with --serve: recordings longer than the model hears')
-        .choices(['mean', 'crop'])
-        .default('mean'),
+      new Option(
+        '--long <how>',
+        'with --serve, of recordings longer than the model hears: the mean of windows (default), or a crop',
+      ).choices(['mean', 'crop']),
     )
     .addHelpText(
       'after',
@@ -75,6 +77,8 @@ Examples:
       const context = contextOf(command);
       const texts = flags.text ?? [];
       if (flags.serve) return serve(context, flags, files.length + texts.length);
+      if (flags.embedding !== undefined || flags.long !== undefined)
+        throw new PengiError('E_USAGE', '--embedding and --long are about --serve', { hint: 'add --serve' });
       if (files.length === 0 && texts.length === 0)
         throw new PengiError('E_USAGE', 'nothing to embed', {
           hint: 'name recordings, or texts with --text',
@@ -138,7 +142,11 @@ async function serve(
   named: number,
 ): Promise<void> {
   if (named > 0) throw new PengiError('E_USAGE', '--serve takes recordings on stdin, not as arguments');
-  const hear = await loadModel(modelFolder(model), { engine: await context.engine(), embedding, long });
+  const hear = await loadModel(modelFolder(model), {
+    engine: await context.engine(),
+    ...(embedding && { embedding }),
+    ...(long && { long }),
+  });
   try {
     await serveEmbeddings(hear, process.stdin, process.stdout, { maxSeconds });
   } finally {

@@ -11,8 +11,8 @@ import {
   clapcapSpec,
   type PengiConfig,
   pengiSpec,
-  SMALL_FRONTEND,
   smallConfigs,
+  TINY_SIZES,
 } from 'pengi';
 
 export const PROMPTS = ['generate audio caption', 'generate metadata', 'question: what is it?'];
@@ -23,22 +23,7 @@ export const TINY = smallConfigs(
     prompts: [...PROMPTS, 'this is a sound of dog', 'this is a sound of cat'],
     answers: ['a dog', 'a cat', 'it is a dog'],
   },
-  {
-    frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
-    audio: {
-      specSize: 64,
-      mels: 64,
-      patchSize: 8,
-      embedDim: 8,
-      depths: [1, 1],
-      heads: [2, 2],
-      windowSize: 8,
-      mlpRatio: 2,
-      classes: 1,
-      positionEmbedding: null,
-      dropPath: 0,
-    },
-  },
+  TINY_SIZES,
 );
 
 const { frontend, audio, embedding, gpt2, audioMapper: mapper, stopToken } = TINY.pengi;

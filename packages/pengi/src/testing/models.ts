@@ -8,7 +8,7 @@ import { type ClapcapParams, clapcapSpec } from '../clapcap/params.js';
 import type { PengiConfig } from '../config.js';
 import { type PengiParams, pengiSpec } from '../params.js';
 import { createPengi, type Pengi } from '../pengi.js';
-import { SMALL_FRONTEND, smallConfigs } from '../small.js';
+import { smallConfigs, TINY_SIZES } from '../small.js';
 
 export const LONG_PROMPT = `question: ${'is it a dog or a cat? '.repeat(8)}`;
 
@@ -21,30 +21,13 @@ const PROMPTS = [
 ];
 const ANSWERS = ['a dog barks in the rain', 'a cat', 'it is a dog', 'rain falls on a roof', 'a violin'];
 
-const SIZES = {
-  frontend: { ...SMALL_FRONTEND, durationSeconds: 0.3 },
-  audio: {
-    specSize: 64,
-    mels: 64,
-    patchSize: 8,
-    embedDim: 8,
-    depths: [1, 1],
-    heads: [2, 2],
-    windowSize: 8,
-    mlpRatio: 2,
-    classes: 1,
-    positionEmbedding: null,
-    dropPath: 0,
-  },
-} as const;
-
 /** With a text tower, prefix of 8 + 8 vectors of 128 channels, 128 positions. */
-export const SMALL = smallConfigs({ prompts: PROMPTS, answers: ANSWERS }, SIZES);
+export const SMALL = smallConfigs({ prompts: PROMPTS, answers: ANSWERS }, TINY_SIZES);
 export const BASE: PengiConfig = SMALL.pengi;
 
 /** Prompts go through the language model's embeddings, whose vocabulary must know them. */
 export const NO_TEXT_ENCODER: PengiConfig = {
-  ...smallConfigs({ prompts: PROMPTS, answers: [...ANSWERS, ...PROMPTS] }, SIZES).pengi,
+  ...smallConfigs({ prompts: PROMPTS, answers: [...ANSWERS, ...PROMPTS] }, TINY_SIZES).pengi,
   text: null,
   promptMapper: {
     kind: 'sequence',
@@ -60,12 +43,15 @@ export const NO_TEXT_ENCODER: PengiConfig = {
 /** `BASE` with a language model that knows single letters, too, and '漢', which are three tokens. */
 export const WITH_LETTERS: PengiConfig = smallConfigs(
   { prompts: PROMPTS, answers: [...ANSWERS, ...'dograin', '漢'] },
-  SIZES,
+  TINY_SIZES,
 ).pengi;
 
 /** Clapcap of the same sizes: a prefix of 8 vectors. Its language model knows some words in capitals. */
 export const CLAPCAP: ClapcapConfig = (() => {
-  const { pengi } = smallConfigs({ prompts: PROMPTS, answers: [...ANSWERS, 'DOG barks', 'A Cat'] }, SIZES);
+  const { pengi } = smallConfigs(
+    { prompts: PROMPTS, answers: [...ANSWERS, 'DOG barks', 'A Cat'] },
+    TINY_SIZES,
+  );
   const { frontend, audio, embedding, gpt2, audioMapper: mapper, stopToken } = pengi;
   return { model: 'clapcap', frontend, audio, embedding, gpt2, mapper, stopToken };
 })();
