@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   E_ST_TENSOR: { exit: 65, meaning: 'a tensor entry of a safetensors file is inconsistent' },
   E_CHECKPOINT: { exit: 65, meaning: 'not a checkpoint or model folder that is known here' },
   E_WEIGHTS: { exit: 65, meaning: 'the weights do not fit the config' },
+  E_QUANTIZE: { exit: 65, meaning: 'with weights of 8 bits the model would say something else' },
   E_DATA: { exit: 65, meaning: 'a data set or manifest is not as it should be' },
   E_INTERNAL: { exit: 70, meaning: 'a fault in this software' },
   E_KERNEL: { exit: 70, meaning: 'an operation that the engine does not have' },

@@ -10,9 +10,8 @@ export interface ExportOptions {
   name: string;
   /** What the model does. */
   doc?: string;
-  /** What inputs and outputs mean, by name. */
-  docs?: Readonly<Record<string, string>>;
-  producerVersion?: string;
+  /** What an input or output of a name means. */
+  docOf?: (name: string) => string | undefined;
   /** Whatever a reader of the file may want to know: `metadata_props`. */
   metadata?: Readonly<Record<string, string>>;
 }
@@ -45,6 +44,9 @@ export interface OnnxModel {
   write(path: string, options?: WriteOnnxOptions): Promise<OnnxFile[]>;
 }
 
+/** Shapes by name, in any structure. */
+export type OpenInputs = OpenPlaceholder | { readonly [key: string]: OpenInputs } | readonly OpenInputs[];
+
 /**
  * `fn(weights, inputs)` as an ONNX model. Inputs and outputs have the paths in their trees for names, weights those in theirs.
  * A name in place of a size of an input leaves it open: the model runs at any. It is derived from recordings at several
@@ -56,11 +58,11 @@ export interface OnnxModel {
 export function exportOnnx<Weights, Inputs, Output>(
   fn: (weights: Weights, inputs: Inputs) => Output,
   weights: Arrays<Weights>,
-  inputs: Tree<OpenPlaceholder>,
+  inputs: OpenInputs,
   options: ExportOptions,
 ): OnnxModel {
   const recorded = traceOpen(fn as never, weights, [inputs]);
-  const content = { ...withNames(recorded, weights, options.docs), ...options };
+  const content = { ...withNames(recorded, weights, options.docOf), ...options };
   const foreign = content.nodes.find(({ domain }) => domain !== '');
   if (foreign)
     throw new PengiError('E_KERNEL', `${foreign.domain}.${foreign.type} is no standard operator of ONNX`);
@@ -83,7 +85,7 @@ export function exportOnnx<Weights, Inputs, Output>(
 function withNames(
   { nodes, constants, inputs, outputs }: OpenTrace,
   weights: unknown,
-  docs: Readonly<Record<string, string>> = {},
+  docOf: ExportOptions['docOf'] = () => undefined,
 ): Pick<ModelContent, 'nodes' | 'constants' | 'inputs' | 'outputs'> {
   const paths = new Map(
     leaves(weights as Tree<NdArray>)
@@ -109,7 +111,8 @@ function withNames(
   });
   const documented = ({ path: _path, ...value }: OpenTrace['inputs'][number]): ModelValue => {
     const { name, shape, dtype } = named(value);
-    return { name, shape, dtype, ...(docs[name] === undefined ? {} : { doc: docs[name] }) };
+    const doc = docOf(name);
+    return { name, shape, dtype, ...(doc === undefined ? {} : { doc }) };
   };
   const renamed = (list: readonly string[]) => list.map((name) => names.get(name) ?? name);
   return {
@@ -123,6 +126,7 @@ function withNames(
 }
 
 /** What tells one weight from another: its place in a file, or its memory. */
-function sourceOf({ region, ...array }: Pick<Constant, 'region'> & { readonly data?: unknown }): unknown {
+function sourceOf(array: Constant): unknown {
+  const { region } = array;
   return region ? `${region.path}@${region.offset}` : array.data;
 }

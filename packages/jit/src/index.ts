@@ -15,6 +15,7 @@ export {
   exportOnnx,
   type OnnxFile,
   type OnnxModel,
+  type OpenInputs,
   type WriteOnnxOptions,
 } from './export.js';
 export { type ModelValue, OPSET } from './graph/onnx.js';

@@ -18,9 +18,16 @@ export {
   type PengiConfig,
   pengiConfigSchema,
 } from './config.js';
+export {
+  EXPORT_PARTS,
+  type ExportedPart,
+  type ExportPart,
+  type ExportPartOptions,
+  exportPart,
+} from './export/export.js';
 export type { AudioOptions } from './hear.js';
 export { inspectModel, type MemoryEstimate, type ModelReport, type PartReport } from './inspect.js';
-export { type LoadOptions, loadPengi, pengiParams } from './load.js';
+export { compareModel, type LoadOptions, loadPengi, pengiParams } from './load.js';
 export {
   audioEmbedding,
   audioPrefix,
@@ -38,8 +45,16 @@ export {
   type GenerateOptions,
   type Pengi,
   type Prefixes,
+  type QuantizeOptions,
+  type QuantizeParts,
   type WarnOptions,
 } from './pengi.js';
+export {
+  type CompareOptions,
+  compareQuantized,
+  QUANTIZE_BOUNDS,
+  type QuantizeReport,
+} from './quantize.js';
 export {
   createReferencePengi,
   type ReferenceAudioOptions,
@@ -48,7 +63,7 @@ export {
   type ReferencePrefixes,
   type ReferenceTexts,
 } from './reference.js';
-export { SMALL_FRONTEND, type SmallOptions, smallConfigs } from './small.js';
+export { SMALL_FRONTEND, type SmallOptions, smallConfigs, TINY_SIZES } from './small.js';
 export { pengiTokenizer } from './tokenizer.js';
 export {
   type AudioSample,

@@ -2,9 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeWav } from '@pengi/audio-frontend';
-import { saveModelFolder } from '@pengi/checkpoint';
+import {
+  bfloat16ToFloat,
+  floatToBfloat16,
+  floatToHalf,
+  halfToFloat,
+  saveModelFolder,
+} from '@pengi/checkpoint';
 import { clapSpec } from '@pengi/clap';
-import { flatten, floats, ints, leaves, type NdArray, sizeOf } from '@pengi/core';
+import { flatten, floats, ints, leaves, mapTree, type NdArray, sizeOf } from '@pengi/core';
 import { initParams, type ParamSpec } from '@pengi/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -142,6 +148,26 @@ describe('a model folder', () => {
     const pengi = await load(path);
     expect(pengi.frontend.melBank.data.every((weight) => weight === 0.5)).toBe(true);
     await pengi.dispose();
+  });
+
+  it.each([
+    ['F16', (values: Float32Array) => halfToFloat(floatToHalf(values))],
+    ['BF16', (values: Float32Array) => bfloat16ToFloat(floatToBfloat16(values))],
+  ] as const)('may hold its weights as %s, which are widened', async (dtype, rounded) => {
+    const path = join(dir, dtype);
+    await saveModelFolder(path, { config: BASE, tensors: params }, { dtype });
+    const expected = await pengiOf(
+      BASE,
+      mapTree(params, (leaf: NdArray) =>
+        leaf.dtype === 'float32' ? floats(rounded(leaf.data as Float32Array), leaf.shape) : leaf,
+      ) as typeof params,
+    );
+    const found = await load(path);
+    const clips = [tone(300)];
+    const options = { beams: 2, maxTokens: 6 };
+    expect(await found.generate(clips, options)).toEqual(await expected.generate(clips, options));
+    expect((await found.embedAudio(clips)).data).toEqual((await expected.embedAudio(clips)).data);
+    await Promise.all([found.dispose(), expected.dispose()]);
   });
 
   it('that is missing, of another kind or of another config is an error', async () => {

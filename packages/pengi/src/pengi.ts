@@ -13,7 +13,7 @@ import {
 import { floats, type NdArray, PengiError, validate } from '@pengi/core';
 import { PROMPTS, questionPrompt } from '@pengi/datasets/templates';
 import { createGpt2, type Gpt2, type Tokenizer } from '@pengi/gpt2';
-import type { Engine } from '@pengi/jit';
+import { type Engine, quantized } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import {
   type Answer,
@@ -33,6 +33,19 @@ import type { PengiParams } from './params.js';
 import { createPromptHalves } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
 import { type CaptionWindowsOptions, captionWindows, type WindowAnswer } from './windows.js';
+
+/** What is rounded to 8 bits: the language model, which is most of the work of an answer, or the encoders and mappers as well. */
+export type QuantizeParts = 'language' | 'all';
+
+export interface QuantizeOptions {
+  /**
+   * "int8": large weights are rounded to 8 bits, which takes a quarter of their memory and changes the numbers a little;
+   * `compareQuantized` says how much. Default: not at all.
+   */
+  quantize?: 'int8' | undefined;
+  /** Default "language". */
+  quantizeParts?: QuantizeParts | undefined;
+}
 
 /** Is told what the caller should know of inputs that are used all the same. */
 export type WarnOptions = Pick<EmbedOptions, 'warn'>;
@@ -103,15 +116,23 @@ export interface Prefixes {
 /**
  * A Pengi of parameters in memory; `loadPengi` reads a folder.
  * @param frontend default: that of the config, with a computed mel bank
- * @throws PengiError E_CONFIG that names each field that is wrong or does not go with another
+ * @throws PengiError E_CONFIG that names each field that is wrong or does not go with another, E_ENGINE for `quantize` with an
+ *   engine that has no weights of 8 bits
  */
 export function createPengi(
   params: PengiParams<NdArray>,
   config: PengiConfig,
-  { engine, frontend = createFrontend(config.frontend) }: { engine: Engine; frontend?: Frontend },
+  {
+    engine: exact,
+    frontend = createFrontend(config.frontend),
+    quantize,
+    quantizeParts = 'language',
+  }: { engine: Engine; frontend?: Frontend } & QuantizeOptions,
 ): Pengi {
   validate(pengiConfigSchema, config);
-  const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, config.gpt2, engine);
+  const rounded = quantize ? quantized(exact, quantize) : exact;
+  const engine = quantizeParts === 'all' ? rounded : exact;
+  const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, config.gpt2, rounded);
   const tokenizer = pengiTokenizer(config.gpt2);
   const stopToken = stopTokenOf(config);
   const audioEncoder = createAudioEncoder(params.audio_encoder, config, engine, frontend);

@@ -28,7 +28,7 @@ export interface TrainingSet<Label> {
   readonly labels: readonly Label[];
   /** For each clip the position of its label. */
   readonly classes: readonly number[];
-  /** [clips, features], each feature of mean 0 and standard deviation 1. */
+  /** [clips, features], each feature of mean 0 and standard deviation 1, unless it was to be left as it is. */
   readonly matrix: Float64Array;
   readonly width: number;
   standardise(features: readonly Float32Array[]): Float64Array;
@@ -41,6 +41,7 @@ export interface TrainingSet<Label> {
 export function trainingSet<Label>(
   features: readonly Float32Array[],
   targets: readonly Label[],
+  scaled = true,
 ): TrainingSet<Label> {
   const width = features[0]?.length ?? 0;
   if (width === 0) throw new PengiError('E_DATA', 'no features to fit');
@@ -50,7 +51,9 @@ export function trainingSet<Label>(
   const { means, scales } = spread(asMatrix(features, width), width);
 
   const standardise = (clips: readonly Float32Array[]) =>
-    asMatrix(clips, width).map((value, i) => (value - means[i % width]!) * scales[i % width]!);
+    scaled
+      ? asMatrix(clips, width).map((value, i) => (value - means[i % width]!) * scales[i % width]!)
+      : asMatrix(clips, width);
   return {
     labels,
     classes: targets.map((label) => labels.indexOf(label)),

@@ -8,10 +8,12 @@ export interface LinearOptions {
   readonly maxSteps?: number;
   /** Of the gradient of the mean cross-entropy. Default 3e-4: beyond it the predictions on real notes do not change. */
   readonly tolerance?: number;
+  /** Whether features are brought to mean 0 and standard deviation 1. Default true; false suits embeddings of one scale. */
+  readonly standardise?: boolean;
 }
 
 /**
- * Multinomial logistic regression on standardised features, by full-batch L-BFGS from zero: what scikit-learn's
+ * Multinomial logistic regression, on standardised features unless told otherwise, by full-batch L-BFGS from zero: what scikit-learn's
  * `make_pipeline(StandardScaler(), LogisticRegression(C=1 / l2))` fits. Deterministic.
  * @param features of the training clips, such as `logMelStatistics`
  * @throws PengiError as `trainingSet`
@@ -19,9 +21,9 @@ export interface LinearOptions {
 export function fitLinear<Label>(
   features: readonly Float32Array[],
   targets: readonly Label[],
-  { l2 = 1, maxSteps = 200, tolerance = 3e-4 }: LinearOptions = {},
+  { l2 = 1, maxSteps = 200, tolerance = 3e-4, standardise: scaled = true }: LinearOptions = {},
 ): Classifier<Label> {
-  const training = trainingSet(features, targets);
+  const training = trainingSet(features, targets, scaled);
   const { labels, standardise, width } = training;
   const weights = new Float64Array(labels.length * (width + 1));
   minimize(crossEntropy(training, l2), weights, { maxSteps, tolerance });

@@ -48,28 +48,29 @@ export interface FitOptions {
   readonly progress?: (line: string) => void;
 }
 
-/** Probes that are trained by one graph at most. More are faster for each, and take more memory: 64 MB each with two hidden layers. */
+/** Probes that are trained by one graph at most. More are faster for each, and take more memory: about 50 MB each with two hidden layers. */
 const TOGETHER = 8;
 
 /**
  * Trains probes as HEAR's kit does: Adam over the rows in their given order, a check every few epochs, an end when `patience` checks in
  * a row brought nothing better; the best check's weights are kept, the earlier ones of equals. Probes that differ in learning rate,
  * initialisation and data only are trained side by side by one compiled graph.
- * @returns in the order of `tasks`
- * @throws PengiError E_DATA for too few rows, or when no check gave a number; E_CONFIG when there is no check; as the engine
+ * @returns in the order of `tasks`; undefined where the first check gave no number: a rate too high, or a score that is undefined on
+ *   these rows
+ * @throws PengiError E_DATA for too few rows, E_CONFIG when there is no check; as the engine
  */
 export async function fitProbes<J extends Judged>(
   engine: Engine,
   tasks: readonly ProbeTask<J>[],
   options: FitOptions,
-): Promise<FittedProbe<J>[]> {
+): Promise<(FittedProbe<J> | undefined)[]> {
   const groups = new Map<string, number[]>();
   for (const [i, { point, train }] of tasks.entries()) {
     const { lr, initialization, ...structure } = point;
     const key = JSON.stringify([structure, batchRanges(train.count, point.batch_size).length]);
     groups.set(key, [...(groups.get(key) ?? []), i]);
   }
-  const fitted: FittedProbe<J>[] = [];
+  const fitted: (FittedProbe<J> | undefined)[] = [];
   for (const indices of groups.values())
     for (let from = 0; from < indices.length; from += TOGETHER) {
       const part = indices.slice(from, from + TOGETHER);
@@ -78,7 +79,7 @@ export async function fitProbes<J extends Judged>(
         part.map((i) => tasks[i]!),
         options,
       );
-      for (const [p, i] of part.entries()) fitted[i] = results[p]!;
+      for (const [p, i] of part.entries()) fitted[i] = results[p];
     }
   return fitted;
 }
@@ -99,7 +100,7 @@ async function fitGroup<J extends Judged>(
   engine: Engine,
   tasks: readonly ProbeTask<J>[],
   options: FitOptions,
-): Promise<FittedProbe<J>[]> {
+): Promise<(FittedProbe<J> | undefined)[]> {
   const start = performance.now();
   const { point } = tasks[0]!;
   const { max_epochs, check_val_every_n_epoch: every, patience } = point;
@@ -143,13 +144,7 @@ async function fitGroup<J extends Judged>(
     }
   }
   const seconds = (performance.now() - start) / 1000;
-  return runners.map(({ best, epochs }) => {
-    if (best === undefined)
-      throw new PengiError('E_DATA', 'the score that selects the model is undefined on the validation rows', {
-        hint: 'd_prime and aucroc need clips with and without every label',
-      });
-    return { ...best, epochs, seconds };
-  });
+  return runners.map(({ best, epochs }) => best && { ...best, epochs, seconds });
 }
 
 function packed(running: readonly Runner<Judged>[], steps: number): HeadState {

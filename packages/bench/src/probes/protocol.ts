@@ -57,11 +57,11 @@ export interface ProbeResult {
   readonly probe: ProbeName;
   readonly point: GridPoint;
   readonly folds: readonly FoldResult[];
-  /** Validation scores of all points on the first split, in the order in which they were drawn. */
+  /** All points on the first split, in the order in which they were drawn; null where the score was no number. */
   readonly search: readonly {
     readonly point: GridPoint;
-    readonly validationScore: number;
-    readonly epoch: number;
+    readonly validationScore: number | null;
+    readonly epoch: number | null;
   }[];
 }
 
@@ -120,12 +120,14 @@ export async function evaluateProbes(
 
   const winners = new Map<ProbeName, number>();
   for (const probe of kinds) {
-    const candidates = points.flatMap((point, i) => (belongs(point, probe) ? [i] : []));
+    const own = points.flatMap((point, i) => (belongs(point, probe) ? [i] : []));
+    const candidates = own.filter((i) => searched[i] !== undefined);
+    if (own.length > 0 && candidates.length === 0) throw undefinedScore(first!.test);
     const better = (a: number, b: number) =>
       fitting.better === 'higher'
         ? searched[a]!.judged.score > searched[b]!.judged.score
         : searched[a]!.judged.score < searched[b]!.judged.score;
-    if (candidates.length > 0)
+    if (own.length > 0)
       winners.set(
         probe,
         candidates.reduce((best, i) => (better(i, best) ? i : best)),
@@ -145,8 +147,10 @@ export async function evaluateProbes(
   for (const [w, i] of distinct.entries()) {
     const fitted = [searched[i]!, ...repeated.slice(w * others.length, (w + 1) * others.length)];
     const results: FoldResult[] = [];
-    for (const [f, probe] of fitted.entries())
+    for (const [f, probe] of fitted.entries()) {
+      if (probe === undefined) throw undefinedScore(folds[f]!.test);
       results.push(await testFold(embeddings, folds[f]!.test, probe, engine, fitting));
+    }
     tested.set(i, results);
   }
   return [...winners].map(([probe, i]) => ({
@@ -155,7 +159,7 @@ export async function evaluateProbes(
     folds: tested.get(i)!,
     search: points.flatMap((point, j) =>
       belongs(point, probe)
-        ? [{ point, validationScore: searched[j]!.judged.score, epoch: searched[j]!.epoch }]
+        ? [{ point, validationScore: searched[j]?.judged.score ?? null, epoch: searched[j]?.epoch ?? null }]
         : [],
     ),
   }));
@@ -163,6 +167,12 @@ export async function evaluateProbes(
 
 function belongs({ hidden_layers }: GridPoint, probe: ProbeName): boolean {
   return probe === 'hear' ? hidden_layers > 0 : hidden_layers === Number(probe.slice(1)) - 1;
+}
+
+function undefinedScore(test: string): PengiError {
+  return new PengiError('E_DATA', `the score that selects the model is undefined where ${test} is tested`, {
+    hint: 'd_prime and aucroc need validation clips with and without every label',
+  });
 }
 
 /** The splits as HEAR's kit uses them, by the task's `split_mode`. */

@@ -161,7 +161,9 @@ export interface ProbeRow {
 export function probeRows(tasks: readonly TaskProbes[]): ProbeRow[] {
   return tasks.flatMap(({ task, taskName, score, results }) =>
     results.map(({ probe, folds }) => {
-      const { mean, std } = meanAndStd(folds.map(({ scores }) => scores[score]!));
+      // An infinite d' is null in a file that was read back.
+      const values = folds.map(({ scores }) => scores[score] ?? Number.NaN);
+      const { mean, std } = meanAndStd(values.map((value) => (Number.isFinite(value) ? value : Number.NaN)));
       const paper = paperProbe(taskName, probe);
       return {
         task,

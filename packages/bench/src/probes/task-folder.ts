@@ -29,7 +29,16 @@ const metadataSchema = z
       .looseObject({
         event_postprocessing_grid: z.object({ median_filter_ms: numbers, min_duration: numbers }).optional(),
         task_specific_param_grid: z
-          .object({ max_epochs: numbers, check_val_every_n_epoch: numbers, patience: numbers })
+          .strictObject({
+            batch_size: numbers,
+            check_val_every_n_epoch: numbers,
+            dropout: numbers,
+            hidden_dim: numbers,
+            hidden_layers: numbers,
+            lr: numbers,
+            max_epochs: numbers,
+            patience: numbers,
+          })
           .partial()
           .optional(),
       })
@@ -233,7 +242,7 @@ export async function findHearTasks(root: string): Promise<string[]> {
   if (found.length === 0)
     throw new PengiError('E_NOT_FOUND', 'holds no task of HEAR', {
       file: root,
-      hint: 'a task is a folder with task_metadata.json, such as tasks/esc50-v2.0.0-full of the archives at zenodo.org/record/5887964',
+      hint: 'a task is a folder with task_metadata.json, such as tasks/esc50-v2.0.0-full of the archives at zenodo.org/record/5885750',
     });
   return found;
 }

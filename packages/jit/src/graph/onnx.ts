@@ -42,7 +42,6 @@ export interface ModelContent {
   readonly inputs: readonly ModelValue[];
   readonly outputs: readonly ModelValue[];
   readonly name?: string;
-  readonly producerVersion?: string;
   readonly doc?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -55,11 +54,10 @@ export function encodeModel(
   content: ModelContent,
   place: (value: Value) => ConstantPlace | undefined,
 ): Piece[] {
-  const { nodes, constants, inputs, outputs, name = 'graph', producerVersion, doc, metadata = {} } = content;
+  const { nodes, constants, inputs, outputs, name = 'graph', doc, metadata = {} } = content;
   const head = message((model) => {
     int(model, 1, IR_VERSION);
     text(model, 2, 'pengi');
-    if (producerVersion) text(model, 3, producerVersion);
     if (doc) text(model, 6, doc);
   });
   const structure = message((g) => {

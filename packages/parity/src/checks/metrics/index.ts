@@ -5,6 +5,7 @@ import { checkFormula } from './formula-vectors.js';
 import { checkHear } from './hear.js';
 import { checkJava } from './java.js';
 import { checkPeers } from './peers.js';
+import { checkHeads, checkTrainedProbes } from './probes.js';
 import { checkRetrieval, checkTextMatching } from './retrieval.js';
 import { checkClassification } from './scores.js';
 import { checkStatistics } from './statistics.js';
@@ -30,12 +31,12 @@ export const METRIC_CHECKS: [prefix: string, check: Check][] = [
   ['metrics/m4_', async ({ json }, report) => checkRetrieval(json, report)],
   [
     'metrics/m5_hear',
-    async ({ json }, report) => {
+    async ({ json }, report, engine) => {
       checkHear(json, report);
-      return { skipped: 'head steps and BCE (mlp, bce_multilabel) belong to the probes, not to the metrics' };
+      await checkHeads(json, report, engine);
     },
   ],
-  ['metrics/m5_probe', async () => ({ skipped: 'belongs to the probes, not to the metrics' })],
+  ['metrics/m5_probe', async ({ json }, report, engine) => checkTrainedProbes(json, report, engine)],
   ['metrics/m6_', async ({ json }, report) => checkTextMatching(json, report)],
   ['metrics/m7_', async ({ json }, report) => checkStatistics(json, report)],
 ];
