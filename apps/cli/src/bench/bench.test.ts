@@ -7,6 +7,7 @@ import { pengi } from '../testing/command-line.js';
 import { saveTinyModels, writeWav } from '../testing/models.js';
 import { shardOf } from './run.js';
 
+const workspace = process.cwd();
 let dir: string;
 const at = (name: string) => join(dir, name);
 const CLASSES = ['dog', 'rain', 'rooster'];
@@ -14,6 +15,7 @@ const CLASSES = ['dog', 'rain', 'rooster'];
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pengi-bench-cli-'));
   for (const name of ['PENGI_MODEL', 'PENGI_DATA']) vi.stubEnv(name, undefined);
+  process.chdir(dir); // a trained quickstart/model would be the default one
   await saveTinyModels(dir);
   const esc50 = at('data/ESC-50');
   await Promise.all(['meta', 'audio'].map((name) => mkdir(join(esc50, name), { recursive: true })));
@@ -27,6 +29,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
+  process.chdir(workspace);
   await rm(dir, { recursive: true });
 });
 

@@ -109,9 +109,10 @@ Examples:
     .description('score the answers of a run again, and write its tables and report: no model is needed')
     .argument('<run>', 'folder of a run')
     .option('--no-java', 'without METEOR, SPICE and SPIDEr')
-    .action(async (folder: string, flags: { java: boolean }, own: Command) => {
+    .action(async (folder: string, _, own: Command) => {
       const context = contextOf(own);
-      await sayResults(context, await finish(context, folder, flags), folder);
+      const { java } = own.optsWithGlobals<{ java: boolean }>(); // bench has it too, and takes it
+      await sayResults(context, await finish(context, folder, { java }), folder);
     });
   command
     .command('merge')
@@ -196,9 +197,10 @@ function addAnalyses(command: Command): void {
     .argument('<files...>', 'recordings')
     .option('--model <folder>', 'a Pengi (default: PENGI_MODEL or quickstart/model)')
     .option('--prompt <text>', 'the prompt', 'generate audio caption')
-    .action(async (files: string[], flags: { model?: string; prompt: string }, own: Command) => {
+    .action(async (files: string[], _, own: Command) => {
       const context = contextOf(own);
-      const found = await interpret(context, modelFolder(flags.model), files, flags.prompt);
+      const { model, prompt: question } = own.optsWithGlobals<{ model?: string; prompt: string }>(); // bench takes them
+      const found = await interpret(context, modelFolder(model), files, question);
       context.data(found);
       for (const { file, answer, audio, prompt } of found)
         context.say(
