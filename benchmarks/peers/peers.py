@@ -248,6 +248,24 @@ class Works:
         model = self.part("pengi", lambda: Pengi(self.folder))
         return lambda: caption(model, wav, ids, tokens, stop)
 
+    def closed_eval(self, wav, ids, tokens, stop, labels, clips):
+        """Text matching as the released wrapper is called for it: clips one by one, then cosines of texts."""
+        model = self.part("pengi", lambda: Pengi(self.folder))
+        labels, question = torch.tensor(labels), torch.tensor([ids])
+
+        def embed(rows):
+            return F.normalize(model.text_projection(model.clip(input_ids=rows, attention_mask=torch.ones_like(rows)).text_embeds), dim=-1)
+
+        def work():
+            known = embed(labels)
+            scores = []
+            for _ in range(clips):
+                caption(model, wav, ids, tokens, stop)
+                scores.append(embed(question) @ known.T)  # a text of any tokens takes as long
+            return torch.cat(scores)
+
+        return work
+
     def clap_step(self, ids):
         """One step of contrastive pretraining, batch 8: every parameter learns, dropout as in training."""
         weights = self.weights

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createLogMel, encodeWav, RELEASED_FRONTEND } from '@pengi/audio-frontend';
-import { clipText, createClipTokenizer } from '@pengi/clap';
+import { clipText, cosines, createClipTokenizer } from '@pengi/clap';
 import { floats, ints, type NdArray } from '@pengi/core';
 import { createGpt2 } from '@pengi/gpt2';
 import { htsatLatent } from '@pengi/htsat';
@@ -17,6 +17,8 @@ import { clapStep, pengiStep } from './steps.js';
 export const TOKENS = 30;
 export const PROMPT = 'generate audio caption';
 const LABELS = 50;
+/** Clips of the evaluation that is timed. */
+const EVALUATED = 8;
 
 export interface Work {
   id: string;
@@ -229,6 +231,32 @@ export const WORKS: readonly Work[] = [
         },
         peerArguments: { wav, ids: promptIdsOf(PROMPT), tokens: TOKENS, stop: STOP },
         dispose: () => pengi.dispose(),
+      };
+    },
+  },
+  {
+    id: 'closed_eval',
+    work: `text matching, ${EVALUATED} clips, ${LABELS} labels`,
+    peer: { name: "the wrapper's algorithm, clip by clip", work: 'closed_eval' },
+    goal: 10,
+    tolerance: null, // the peer embeds a text of other tokens
+    async setup({ engine, model, folder }) {
+      const pengi = await loadPengi(model, { engine });
+      const wav = writeClip(folder);
+      const labels = Array.from({ length: LABELS }, (_, i) => `a sound of kind ${i}`);
+      return {
+        async run() {
+          const clips = Array<string>(EVALUATED).fill(wav);
+          const answers = await pengi.generate(clips, { prompt: PROMPT, beams: 5, maxTokens: TOKENS });
+          const known = await pengi.embedText(labels);
+          const said = await pengi.embedText(answers.map(({ text }) => text));
+          return cosines(said, known);
+        },
+        dispose: () => pengi.dispose(),
+        peerArguments: {
+          ...{ wav, ids: promptIdsOf(PROMPT), tokens: TOKENS, stop: STOP, clips: EVALUATED },
+          labels: labels.map(promptIdsOf),
+        },
       };
     },
   },

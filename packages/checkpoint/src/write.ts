@@ -68,7 +68,7 @@ export async function writeSafetensors(
 }
 
 /** Bytes after which what was written is sent to the disk, so that not all of it waits for the end. */
-const SYNC_BYTES = 0x8000000;
+const SYNC_BYTES = 0x2000000;
 
 /** Syncs now and then, beside the writing. `done` waits, and throws what went wrong: the system tells it only once. */
 function createSyncer(file: FileHandle): { after(bytes: number): void; done(): Promise<void> } {
