@@ -26,11 +26,9 @@ const MIB = 2 ** 20;
 const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const work = join(root, '.cache/bench-load');
-const [checkpoint, model, copy] = ['base.pth', 'model', 'copy'].map((name) => join(work, name)) as [
-  string,
-  string,
-  string,
-];
+const [checkpoint, model, copy, scratch] = ['base.pth', 'model', 'copy', 'scratch'].map((name) =>
+  join(work, name),
+) as [string, string, string, string];
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 try {
@@ -42,10 +40,12 @@ try {
     `checkpoint of ${mb(statSync(checkpoint).size)}, tensors wanted ${mb(wanted)}; best of ${RUNS}`,
   );
   const conversions: StepResult[] = [];
-  const baselines: { ms: number }[] = [];
+  const baselines: { ms: number; syncedMs: number }[] = [];
   for (let i = 0; i < RUNS; i++) {
     // In turns, so that what else the machine does hits both alike.
+    prepare();
     conversions.push(step('convert', checkpoint, model));
+    prepare();
     baselines.push(await copyAndHash());
   }
   const loads = Array.from({ length: RUNS }, () => step('embed', model));
@@ -57,7 +57,13 @@ try {
   const limit = 1.3 * wanted + 200 * MIB;
   const rows: [what: string, found: string, goal: string, reached: boolean][] = [
     ['cp + SHA-256 of the bytes needed', seconds(baseline), '', true],
-    ['convert', seconds(conversion), `<= ${seconds(2 * baseline)}`, conversion <= 2 * baseline],
+    ['  until it is on the disk', seconds(Math.min(...baselines.map(({ syncedMs }) => syncedMs))), '', true],
+    [
+      'convert (until it is on the disk)',
+      seconds(conversion),
+      `<= ${seconds(2 * baseline)}`,
+      conversion <= 2 * baseline,
+    ],
     ['peak memory of converting', mb(peak), `<= ${mb(limit)}`, peak <= limit],
     ['model folder to first embedding', seconds(load), '<= 2.50 s', load <= 2500],
     ['  process to first embedding', seconds(Math.min(...loads.map(({ processMs }) => processMs))), '', true],
@@ -128,12 +134,25 @@ function step(...args: string[]): StepResult & { processMs: number } {
   return { ...(JSON.parse(out) as StepResult), processMs: performance.now() - begun };
 }
 
-async function copyAndHash(): Promise<{ ms: number }> {
+/**
+ * The same start for each: a disk with nothing left to do, or a step would wait for what the one before has left in the page
+ * cache; and as much free memory at hand as the page cache will need (a virtual machine may have to ask its host for it).
+ */
+function prepare(): void {
+  execFileSync('cp', [checkpoint, scratch]);
+  rmSync(scratch);
+  execFileSync('sync');
+}
+
+/** `ms` without waiting for the disk, `syncedMs` with it, as converting does before it gives a folder its name. */
+async function copyAndHash(): Promise<{ ms: number; syncedMs: number }> {
   rmSync(copy, { force: true });
   const begun = performance.now();
   execFileSync('cp', [join(model, 'model.safetensors'), copy]);
   await sha256File(copy);
-  return { ms: performance.now() - begun };
+  const ms = performance.now() - begun;
+  execFileSync('sync', [copy]);
+  return { ms, syncedMs: performance.now() - begun };
 }
 
 function seconds(ms: number): string {

@@ -66,6 +66,7 @@ describe('convert', () => {
       config,
       '--dtype',
       'bf16',
+      '--checksum',
       '--json',
     );
     const result = JSON.parse(text);
@@ -78,6 +79,7 @@ describe('convert', () => {
       tied: null,
       melBank: null,
     });
+    expect(result.source.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(await readFile(join(out, 'README.md'), 'utf8')).toContain(result.source.sha256);
   });
 

@@ -14,6 +14,7 @@ interface ConvertFlags {
   config?: string;
   dtype: string;
   tokenizer?: string;
+  checksum?: boolean;
 }
 
 const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
@@ -28,6 +29,10 @@ export function addConvert(program: Command): void {
     .option('--dtype <type>', 'f32, f16 or bf16', 'f32')
     .option('--config <file>', 'JSON with fields that the shapes do not show, such as {"gpt2": {"heads": 4}}')
     .option('--tokenizer <file>', "tokenizer.json of Transformers' CLAP, if it is not beside the weights")
+    .option(
+      '--checksum',
+      'write down the SHA-256 of the weights (always, of what "pengi pull" has downloaded)',
+    )
     .addHelpText(
       'after',
       `
@@ -42,9 +47,11 @@ Examples:
     .action(async (weights: string, flags: ConvertFlags, command: Command) => {
       const context = contextOf(command);
       const options = await optionsOf(flags);
-      const from = await locate(weights);
+      const { from, isPublished } = await locate(weights);
+      const checksum = flags.checksum ?? isPublished;
       const result = await withInterrupt(
-        (signal) => convertCheckpoint(from, flags.out, { ...options, signal, progress: context.progress }),
+        (signal) =>
+          convertCheckpoint(from, flags.out, { ...options, checksum, signal, progress: context.progress }),
         { warn: () => undefined }, // the error that follows says what happened
       );
       context.data(result);
@@ -84,21 +91,21 @@ async function readConfig(file: string): Promise<object> {
 }
 
 /** A path, or the folder of an artefact's name. */
-async function locate(weights: string): Promise<string> {
+async function locate(weights: string): Promise<{ from: string; isPublished: boolean }> {
   const artefact = existsSync(weights) ? undefined : findArtefact(weights);
-  if (artefact === undefined) return weights;
+  if (artefact === undefined) return { from: weights, isPublished: false };
   if (!(await isPulled(artefact)))
     throw new PengiError('E_NOT_FOUND', 'is not downloaded yet', {
       file: weights,
       hint: `run: pengi pull ${artefact.name}`,
     });
-  return artefactFolder(artefact);
+  return { from: artefactFolder(artefact), isPublished: true };
 }
 
 function linesOf({ title, source, weights, melBank, tied, ...result }: Conversion): string[] {
   return [
     `${title}: ${result.parameters.toLocaleString('en-US')} parameters in ${result.tensors} tensors`,
-    `from     ${source.path} (${formatBytes(source.bytes)}, sha256 ${source.sha256})`,
+    `from     ${source.path} (${formatBytes(source.bytes)}${source.sha256 === null ? '' : `, sha256 ${source.sha256}`})`,
     ...(source.root.length > 0 ? [`read     "${source.root.join('.')}" of it`] : []),
     ...(source.stripped === null ? [] : [`names    without "${source.stripped}", which all of them had`]),
     ...(tied === null ? [] : [`tied     ${tied[0]} is ${tied[1]}, written once`]),

@@ -18,11 +18,14 @@ const LOADERS: Readonly<Record<CheckpointFamily, string>> = {
 /** README.md of a converted model: where it is from, so that it can be told and made again. */
 export function cardOf(
   family: CheckpointFamily,
-  source: { path: string; bytes: number; sha256: string },
+  source: { path: string; bytes: number; sha256: string | null },
   dtype: string,
   melBank: MelBankReport | null,
 ): ModelCard {
-  const published = ARTEFACTS.find(({ files }) => files.some(({ sha256 }) => sha256 === source.sha256));
+  const published =
+    source.sha256 === null
+      ? undefined
+      : ARTEFACTS.find(({ files }) => files.some(({ sha256 }) => sha256 === source.sha256));
   const pages = ARTEFACTS.filter((artefact) => artefact.family === family).map(({ page }) => page);
   return {
     title: `${titleOf(family)}, converted`,
@@ -35,7 +38,7 @@ export function cardOf(
     facts: {
       'Source file': basename(source.path),
       'Bytes of the source': source.bytes.toLocaleString('en-US'),
-      'SHA-256 of the source': `\`${source.sha256}\``,
+      ...(source.sha256 === null ? {} : { 'SHA-256 of the source': `\`${source.sha256}\`` }),
       'Type of floats': dtype,
       ...(melBank === null ? {} : { 'Mel bank in the weights': melBank.text }),
     },

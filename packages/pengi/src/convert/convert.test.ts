@@ -93,7 +93,7 @@ describe('Pengi', () => {
       };
       await writeCheckpoint(file, prefixed('module.', arrays), { more });
       const out = at('model');
-      const result = await convertCheckpoint(file, out, { config });
+      const result = await convertCheckpoint(file, out, { config, checksum: true });
       expect(result).toMatchObject({
         family,
         source: { root: ['model'], stripped: 'module.', sha256: sha256(await readFile(file)) },

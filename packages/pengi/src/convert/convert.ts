@@ -7,7 +7,7 @@ import { robertaTokenizer, type TransformersClapConfig } from '@pengi/clap';
 import { flatten, type NdArray, PengiError, type StartProgress, silentProgress, sizeOf } from '@pengi/core';
 import { cardOf } from './card.js';
 import { configOf } from './config.js';
-import { digestOf } from './digest.js';
+import { type Digest, digestOf } from './digest.js';
 import { FAMILY, type Family } from './families.js';
 import { lazySource, renamed, watched } from './lazy.js';
 import { checkStftKernels, examineMelBank, MEL_BANK, type MelBankReport } from './mel-bank.js';
@@ -25,6 +25,11 @@ export interface ConvertOptions {
   dtype?: 'F32' | 'F16' | 'BF16';
   /** The file of the model's tokenizer, for families that need one; default: tokenizer.json beside the weights. */
   tokenizer?: string;
+  /**
+   * Whether the SHA-256 of the source goes to the result and the card, which also names the published file of that checksum.
+   * Takes as long as converting does, beside it. Default: false.
+   */
+  checksum?: boolean;
   /** Stops the work; what was there before stays. */
   signal?: AbortSignal;
   progress?: StartProgress;
@@ -37,7 +42,8 @@ export interface Conversion {
   readonly source: {
     readonly path: string;
     readonly bytes: number;
-    readonly sha256: string;
+    /** Null unless it was asked for. */
+    readonly sha256: string | null;
     /** The dictionary of a PyTorch file that the weights are from. */
     readonly root: readonly string[];
     /** What every name began with, if it was taken off. */
@@ -124,7 +130,7 @@ async function write(
   { path, bytes, root }: OpenedWeights,
   { stripped, tokenizer, ...plan }: Plan,
   folder: string,
-  { dtype = 'F32', progress = silentProgress, signal }: ConvertOptions,
+  { dtype = 'F32', progress = silentProgress, signal, checksum = false }: ConvertOptions,
 ): Promise<Conversion> {
   const { family, config, melBank } = plan;
   const parameters = Object.values(plan.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -133,7 +139,7 @@ async function write(
     signal?.throwIfAborted();
     bar.update(mib(done), mib(4 * parameters), 'MiB');
   });
-  const digest = digestOf(path, bytes);
+  const digest = checksum ? digestOf(path, bytes) : NO_DIGEST;
   const card = digest.sha256.then((sha256) => cardOf(family, { path, bytes, sha256 }, dtype, melBank));
   card.catch(() => undefined); // counts when it is waited for
   try {
@@ -161,6 +167,8 @@ async function write(
     await digest.stop();
   }
 }
+
+const NO_DIGEST: Digest<null> = { sha256: Promise.resolve(null), stop: async () => undefined };
 
 /** The config with the settings of the file's own mel bank, where they can be told. */
 function withMelBank(

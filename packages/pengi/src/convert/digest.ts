@@ -6,9 +6,9 @@ import { startWorker } from '@pengi/core/node';
 /** Below this, starting a thread takes longer than hashing. */
 const WORTH_A_THREAD = 0x8000000;
 
-export interface Digest {
+export interface Digest<Text = string> {
   /** In hexadecimal. @throws PengiError E_NOT_FOUND, E_IO, E_WORKER */
-  readonly sha256: Promise<string>;
+  readonly sha256: Promise<Text>;
   /** Ends the work, if it is not done. */
   stop(): Promise<void>;
 }
