@@ -5,6 +5,7 @@ import { findInIndex, pythonIndex } from '@pengi/checkpoint/download';
 import { PengiError } from '@pengi/core';
 import type { JavaDownload } from '@pengi/metrics/java';
 
+/** Where Maven itself looks when nothing is set. */
 const MAVEN_CENTRAL = 'https://repo1.maven.org/maven2';
 
 export interface Registries {

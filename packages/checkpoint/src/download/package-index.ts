@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { PengiError } from '@pengi/core';
 import { get } from './http.js';
 
+/** Where pip itself looks when nothing is set. */
 const PYPI = 'https://pypi.org/simple';
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']] as const;
 /** Far beyond the page of any project. */
@@ -41,7 +42,7 @@ export async function findInIndex(
   signal?: AbortSignal,
 ): Promise<IndexedFile> {
   if (!URL.canParse(index) || !/^https?:$/.test(new URL(index).protocol))
-    throw new PengiError('E_USAGE', 'the index is no address such as https://pypi.org/simple', {
+    throw new PengiError('E_USAGE', 'the index is no address that begins with https:// or http://', {
       hint: 'see PIP_INDEX_URL and "pip config get global.index-url"',
     });
   const page = `${index.replace(/\/+$/, '')}/${project}/`;

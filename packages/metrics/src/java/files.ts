@@ -25,7 +25,7 @@ export const JAVA_DOWNLOADS: readonly JavaDownload[] = [
     name: 'pycocoevalcap-1.2-py3-none-any.whl',
     what: 'METEOR 1.5 with its paraphrase table; SPICE 1.0 with its libraries',
     licence: 'METEOR LGPL-2.1; SPICE AGPL-3; its libraries Apache-2.0, MIT, BSD, and SceneGraphParser GPL',
-    page: 'https://pypi.org/project/pycocoevalcap/1.2/',
+    page: 'https://github.com/salaniz/pycocoevalcap',
     source: { registry: 'pypi', project: 'pycocoevalcap' },
     size: 104_312_215,
     sha256: '083ed7910f1aec000b0a237ef6665f74edf19954204d0b1cbdb8399ed132228d',
