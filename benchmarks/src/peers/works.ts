@@ -18,7 +18,7 @@ export const TOKENS = 30;
 export const PROMPT = 'generate audio caption';
 const LABELS = 50;
 /** Clips of the evaluation that is timed. */
-const EVALUATED = 8;
+const EVALUATED = 4;
 
 export interface Work {
   id: string;
