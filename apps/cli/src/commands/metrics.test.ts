@@ -52,6 +52,15 @@ describe('metrics install', () => {
     expect(requests).toEqual([]);
   });
 
+  it('asks for a Maven repository where none is set', async () => {
+    vi.stubEnv('PENGI_MAVEN_URL', undefined);
+    vi.stubEnv('HOME', cache); // without Maven's settings
+    const { status, err } = await pengi('metrics', 'install', '--yes');
+    expect(status).toBe(66);
+    expect(err).toContain('no Maven repository is set on this machine');
+    expect(requests).toEqual([]);
+  });
+
   it('asks the index that pip is set up for, and keeps nothing that has another checksum', async () => {
     pages['/simple/pycocoevalcap/'] = `<a href="../../files/${WHEEL.name}#sha256=0">${WHEEL.name}</a>`;
     pages[`/files/${WHEEL.name}`] = 'something else';

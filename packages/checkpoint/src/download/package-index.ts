@@ -3,13 +3,14 @@ import { promisify } from 'node:util';
 import { PengiError } from '@pengi/core';
 import { get } from './http.js';
 
-/** Where pip itself looks when nothing is set. */
-const PYPI = 'https://pypi.org/simple';
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']] as const;
 /** Far beyond the page of any project. */
 const MAX_PAGE_BYTES = 50e6;
 
-/** The Python package index that the user has set for pip (`PIP_INDEX_URL`, or pip's own configuration), else PyPI. */
+/**
+ * The Python package index that the user has set for pip (`PIP_INDEX_URL`, or pip's own configuration).
+ * @throws PengiError E_NOT_FOUND when none is set; pip itself then has a default of its own
+ */
 export async function pythonIndex(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
   if (environment.PIP_INDEX_URL) return environment.PIP_INDEX_URL;
   for (const [program, ...args] of PIPS) {
@@ -18,7 +19,9 @@ export async function pythonIndex(environment: NodeJS.ProcessEnv = process.env):
     const found = answer?.stdout.trim(); // no such program, or nothing is set
     if (found) return found;
   }
-  return PYPI;
+  throw new PengiError('E_NOT_FOUND', 'no Python package index is set on this machine', {
+    hint: 'set PIP_INDEX_URL, or: pip config set global.index-url ADDRESS',
+  });
 }
 
 export interface IndexedFile {
