@@ -59,3 +59,17 @@ it('embeds windows, and all of them together', async () => {
   expect(Math.hypot(...pooled)).toBeCloseTo(1, 5);
   expect(Math.max(...pooled.map((x, e) => Math.abs(x - numbers(embeddings)[e]!)))).toBeGreaterThan(1e-4);
 });
+
+it('answers about a whole recording, of the joined embedding of its windows', async () => {
+  const decoding = { beams: 2, maxTokens: 8 };
+  const [whole, start] = await Promise.all([
+    pengi.generate([long], { ...decoding, audio: { pool: 'mean' } }),
+    pengi.generate([long], decoding),
+  ]);
+  const embedding = await pengi.embedAudio([long], { pool: 'mean' });
+  const { prefixes } = await pengi.prefixes(embedding, ['generate audio caption']);
+  const { endOfText: stopToken } = pengi.tokenizer;
+  const [found] = await pengi.gpt2.generate(prefixes, { ...decoding, stopToken });
+  expect(whole[0]!.score).toBeCloseTo(found![0]!.score, 5);
+  expect(Math.abs(whole[0]!.score - start[0]!.score)).toBeGreaterThan(1e-5); // otherwise the test says nothing
+});
