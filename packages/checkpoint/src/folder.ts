@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { PengiError, printable } from '@pengi/core';
-import { fileError, syncFolder } from '@pengi/core/node';
+import { formatBytes, PengiError, printable } from '@pengi/core';
+import { fileError, freeBytes, isAlive, makeFolder, syncFolder } from '@pengi/core/node';
 
 export interface FolderOptions {
   /** Whether an existing folder with these entries may be replaced as a whole. An empty folder always may. */
   mayReplace?: (entries: readonly string[]) => boolean;
   /** What the folder is to be, for the message of a refusal: `model folder`. */
   kind?: string;
+  /** How much `fill` is going to write, for the message when the disk is full. */
+  bytes?: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface FolderOptions {
 export async function writeFolderAtomic(
   dir: string,
   fill: (temporary: string) => Promise<void>,
-  { mayReplace = () => false, kind = 'folder' }: FolderOptions = {},
+  { mayReplace = () => false, kind = 'folder', bytes }: FolderOptions = {},
 ): Promise<void> {
   // A link to a folder stays a link; its target is what is replaced.
   const target = await realpath(dir).catch(() => resolve(dir));
@@ -31,7 +33,7 @@ export async function writeFolderAtomic(
   const leftover = join(parent, `${ownPrefix(target)}${process.pid}-${randomBytes(4).toString('hex')}`);
   const [temporary, aside] = [`${leftover}.tmp`, `${leftover}.old`];
   try {
-    await mkdir(parent, { recursive: true });
+    await makeFolder(parent);
     await cleanUp(target);
     await refuseForeign(target, dir, mayReplace, kind); // before the long work …
     await mkdir(temporary);
@@ -50,7 +52,7 @@ export async function writeFolderAtomic(
     await rm(aside, { recursive: true, force: true }).catch(() => undefined);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first error is the one to report
-    throw renamed(fileError(error, dir, 'written'), temporary, dir);
+    throw withNeed(renamed(fileError(error, dir, 'written'), temporary, dir), bytes);
   }
 }
 
@@ -65,11 +67,17 @@ export async function folderMovedAside(dir: string): Promise<string | undefined>
 /** The error about a file in the temporary folder, which is gone, as one about the same file in `dir`. */
 function renamed(error: PengiError, temporary: string, dir: string): PengiError {
   if (!error.file?.startsWith(temporary)) return error;
-  return new PengiError(error.code, error.message, {
-    file: dir + error.file.slice(temporary.length),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    cause: error.cause,
-  });
+  const { code, message, hint, cause } = error;
+  return new PengiError(code, message, { file: dir + error.file.slice(temporary.length), hint, cause });
+}
+
+/** A full disk in numbers; what is free is asked for now that the half-written folder is gone. */
+function withNeed(error: PengiError, bytes: number | undefined): PengiError {
+  if (error.code !== 'E_DISK_FULL' || bytes === undefined) return error;
+  const free = freeBytes(error.file ?? '.');
+  const quota = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EDQUOT';
+  const there = quota || free === undefined ? `; ${error.message}` : `, ${formatBytes(free)} free`;
+  return new PengiError(error.code, `needs ${formatBytes(bytes)}${there}`, error);
 }
 
 /** Leftovers carry the host: on a shared disk the process numbers of other machines mean nothing here. */
@@ -116,14 +124,4 @@ async function refuseForeign(
     file: dir,
     hint: 'name a new folder, or remove this one',
   });
-}
-
-/** Whether a process of this machine has this number. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'; // EPERM: somebody else's process
-  }
 }

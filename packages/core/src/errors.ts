@@ -41,9 +41,9 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface PengiErrorOptions {
   /** The file that the message is about. */
-  file?: string;
+  file?: string | undefined;
   /** What to do next, one sentence. */
-  hint?: string;
+  hint?: string | undefined;
   cause?: unknown;
 }
 

@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFolderAtomic } from '@pengi/checkpoint';
-import { fetchFile, formatBytes, pythonIndex, withLock } from '@pengi/checkpoint/download';
-import { isPengiError, PengiError, type StartProgress } from '@pengi/core';
-import { fileError, writeFileAtomic } from '@pengi/core/node';
+import { fetchFile, pythonIndex } from '@pengi/checkpoint/download';
+import { formatBytes, isPengiError, PengiError, type StartProgress } from '@pengi/core';
+import { fileError, withLock, writeFileAtomic } from '@pengi/core/node';
 import { type Installed, installFolder, RECORD, readInstalled } from './folder.js';
 import { installKernels } from './kernels.js';
 import { findWheel } from './package-index.js';
@@ -82,6 +82,7 @@ export async function installRelease(
   };
   await makeFolder(dirname(folder));
   return withLock(lockOf(folder), work, {
+    activity: 'is installing this',
     ...(wait === undefined ? {} : { wait }),
     ...(signal === undefined ? {} : { signal }),
     onWait: ({ pid, host }) =>

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { artefactFolder, findArtefact, formatBytes, isPulled } from '@pengi/checkpoint/download';
-import { PengiError } from '@pengi/core';
+import { artefactFolder, findArtefact, isPulled } from '@pengi/checkpoint/download';
+import { formatBytes, PengiError } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { withInterrupt } from '@pengi/train';
 import type { Command } from 'commander';

@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { formatBytes } from '@pengi/checkpoint/download';
-import { PengiError } from '@pengi/core';
+import { formatBytes, PengiError } from '@pengi/core';
 import { findJava, installedPrograms, type JavaDownload } from '@pengi/metrics/java';
 import { withInterrupt } from '@pengi/train';
 import type { Command } from 'commander';

@@ -4,12 +4,11 @@ import {
   artefactSize,
   cacheFolder,
   findArtefact,
-  formatBytes,
   isPulled,
   type PulledFile,
   pullArtefact,
 } from '@pengi/checkpoint/download';
-import { PengiError } from '@pengi/core';
+import { formatBytes, PengiError } from '@pengi/core';
 import { withInterrupt } from '@pengi/train';
 import type { Command } from 'commander';
 import { type Context, contextOf } from '../context.js';

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, fetchFile, withLock } from '@pengi/checkpoint/download';
+import { cacheFolder, fetchFile } from '@pengi/checkpoint/download';
 import type { StartProgress } from '@pengi/core';
-import { fileError, writeFileAtomic } from '@pengi/core/node';
+import { fileError, withLock, writeFileAtomic } from '@pengi/core/node';
 import { installedPrograms, JAVA_DOWNLOADS, type JavaDownload } from '@pengi/metrics/java';
 import { locate, type Registries } from './sources.js';
 import { unpack } from './unpack.js';
@@ -60,6 +60,7 @@ export async function installPrograms({ folder, signal, say, ...options }: Insta
     }
   };
   await withLock(join(folder, '.lock'), work, {
+    activity: 'is installing this',
     ...(signal === undefined ? {} : { signal }),
     onWait: ({ pid, host }) => say(`process ${pid} on ${host} is installing; waiting`),
   });

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPengiError, type Progress, type StartProgress, silentProgress } from '@pengi/core';
-import { fileError } from '@pengi/core/node';
+import { acquireLock, fileError } from '@pengi/core/node';
 import type { ClipSource } from '../clips.js';
 import type { Predictor } from '../predictor.js';
 import type { Provenance } from '../record.js';
@@ -10,7 +10,6 @@ import { type Asked, askAll, clipKey, embedAll, type Shard, textsOf } from './as
 import type { Evaluation } from './evaluation.js';
 import type { Inquiry } from './inquiry.js';
 import { type ModelIdentity, modelKey } from './keys.js';
-import { lock } from './lock.js';
 import { type AnsweredBy, keepOnly, type SimpleBaseline, suffix, writeManifest } from './manifest.js';
 import { lackingFor, METHODS, METHODS_OF, type Method, methodsFor, promptOf } from './methods.js';
 import { openStore, type PredictionStore } from './store.js';
@@ -79,7 +78,7 @@ export async function runBench(options: BenchOptions): Promise<BenchOutcome> {
     throw fileError(error, run, 'written');
   }
   const name = suffix(shard).slice(1);
-  const release = await lock(join(run, name ? `lock-${name}` : 'lock'));
+  const lock = await acquireLock(join(run, name ? `lock-${name}` : 'lock'), { wait: false });
   try {
     await keepOnly(run, modelKey(identity));
     const file = name ? `predictions-${name}.jsonl` : 'predictions.jsonl';
@@ -97,7 +96,7 @@ export async function runBench(options: BenchOptions): Promise<BenchOutcome> {
       await store.close();
     }
   } finally {
-    await release();
+    await lock.release();
   }
 }
 

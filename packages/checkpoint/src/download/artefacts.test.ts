@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ARTEFACTS, artefactSize, cacheFolder, findArtefact, formatBytes } from './index.js';
+import { ARTEFACTS, artefactSize, cacheFolder, findArtefact } from './index.js';
 
 describe('the table of artefacts', () => {
   it('has names, aliases and file names that are each unambiguous and safe as file names', () => {
@@ -37,17 +37,6 @@ describe('the table of artefacts', () => {
     expect(artefactSize(findArtefact('clapcap-2023')!)).toBe(1_712_037_386);
     expect(artefactSize(findArtefact('pengi-base')!)).toBeUndefined();
   });
-});
-
-it.each([
-  [0, '0 bytes'],
-  [999, '999 bytes'],
-  [1000, '1.0 kB'],
-  [548_105_171, '548 MB'],
-  [999_700, '1.0 MB'],
-  [2_200_000_000, '2.2 GB'],
-])('%d is %s', (bytes, text) => {
-  expect(formatBytes(bytes)).toBe(text);
 });
 
 describe('cacheFolder', () => {

@@ -1,10 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPengiError, PengiError, type StartProgress, silentProgress } from '@pengi/core';
+import { formatBytes, isPengiError, PengiError, type StartProgress, silentProgress } from '@pengi/core';
 import { fileError, syncFolder } from '@pengi/core/node';
 import type { ArtefactFile } from './artefacts.js';
-import { formatBytes } from './bytes.js';
 import { type Check, verify } from './check.js';
 import { type Digests, digestFile } from './digest.js';
 import { discard, lengthOf, type Transfer, transfer } from './transfer.js';

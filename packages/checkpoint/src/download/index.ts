@@ -6,13 +6,11 @@ export {
   type CheckpointFamily,
   findArtefact,
 } from './artefacts.js';
-export { formatBytes } from './bytes.js';
 export { cacheFolder } from './cache.js';
 export type { Check } from './check.js';
 export type { Digests } from './digest.js';
 export { type FetchOptions, fetchFile } from './fetch-file.js';
 export { get } from './http.js';
-export { type LockHolder, type LockOptions, withLock } from './lock.js';
 export { findInIndex, type IndexedFile, publicAddress, pythonIndex } from './package-index.js';
 export {
   artefactFolder,

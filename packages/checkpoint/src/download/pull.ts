@@ -1,13 +1,12 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PengiError, type StartProgress } from '@pengi/core';
-import { fileError, writeFileAtomic } from '@pengi/core/node';
+import { fileError, withLock, writeFileAtomic } from '@pengi/core/node';
 import type { Artefact, ArtefactFile } from './artefacts.js';
 import { cacheFolder } from './cache.js';
 import { type Check, verify } from './check.js';
 import { type Digests, digestFile } from './digest.js';
 import { fetchFile } from './fetch-file.js';
-import { withLock } from './lock.js';
 
 export interface PullOptions {
   /** Default: see `cacheFolder`. */
@@ -66,6 +65,7 @@ export async function pullArtefact(artefact: Artefact, options: PullOptions = {}
     throw fileError(error, folder, 'written');
   }
   return withLock(join(folder, '.lock'), work, {
+    activity: 'is downloading this',
     ...(options.wait === undefined ? {} : { wait: options.wait }),
     ...(signal === undefined ? {} : { signal }),
     onWait: ({ pid, host }) =>

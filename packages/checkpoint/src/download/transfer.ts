@@ -1,9 +1,8 @@
 import { type FileHandle, open, readFile, rm, stat, statfs } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
-import { PengiError, printable } from '@pengi/core';
+import { formatBytes, PengiError, printable } from '@pengi/core';
 import { fileError, writeFileAtomic } from '@pengi/core/node';
-import { formatBytes } from './bytes.js';
 import { get } from './http.js';
 
 /** What is downloaded, and where to. */

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { statfsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { formatBytes } from '../bytes.js';
 import { isPengiError, PengiError, printable } from '../errors.js';
 
 /**
@@ -31,6 +33,21 @@ export async function writeFileAtomic(
     await file?.close().catch(() => undefined); // the first error is the one to report
     await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(error, path, 'written');
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing, durably.
+ * @throws PengiError E_CANNOT_CREATE, E_DISK_FULL or E_IO
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    const topmost = await mkdir(folder, { recursive: true });
+    if (topmost === undefined) return;
+    for (let made = resolve(folder); made.length >= resolve(topmost).length; made = dirname(made))
+      await syncFolder(dirname(made));
+  } catch (error) {
+    throw fileError(error, folder, 'written');
   }
 }
 
@@ -80,10 +97,14 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
     case 'EEXIST':
       return new PengiError('E_CANNOT_CREATE', 'something else is in its place', options);
     case 'ENOSPC':
-    case 'EDQUOT':
-      return new PengiError('E_DISK_FULL', 'no space left', {
+      return new PengiError('E_DISK_FULL', `no space left${freeText(file)}`, {
         ...options,
         hint: 'free some space and run again',
+      });
+    case 'EDQUOT':
+      return new PengiError('E_DISK_FULL', "the user's share of this disk (quota) is used up", {
+        ...options,
+        hint: 'free some space of yours and run again',
       });
     case 'EACCES':
     case 'EPERM':
@@ -96,6 +117,23 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
     default:
       return new PengiError('E_IO', `cannot be ${verb}: ${message ?? String(error)}`, options);
   }
+}
+
+/** Bytes free on the disk of `path`, which may not be there yet; undefined where the system does not say. */
+export function freeBytes(path: string): number | undefined {
+  for (let place = resolve(path); ; place = dirname(place)) {
+    try {
+      const { bavail, bsize, blocks } = statfsSync(place);
+      return blocks === 0 ? undefined : bavail * bsize;
+    } catch {
+      if (place === dirname(place)) return undefined;
+    }
+  }
+}
+
+function freeText(path: string): string {
+  const free = freeBytes(path);
+  return free === undefined ? '' : `: ${formatBytes(free)} free`;
 }
 
 /** A relative path that is wrong is often right, from another folder. */

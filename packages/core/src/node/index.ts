@@ -1,3 +1,4 @@
-export { fileError, syncFolder, writeFileAtomic } from './atomic.js';
+export { fileError, freeBytes, makeFolder, syncFolder, writeFileAtomic } from './atomic.js';
+export { acquireLock, isAlive, type Lock, type LockHolder, type LockOptions, withLock } from './lock.js';
 export { formatSeconds, stderrProgress } from './progress.js';
 export { startWorker } from './worker.js';
