@@ -2,9 +2,7 @@
  * Checkpoints of a run: `step-000100/{params.safetensors, optimizer.safetensors, manifest.json}`. A folder of that name is
  * complete: it is made under a temporary name, every file synced, the manifest with the files' hashes last, and renamed.
  */
-import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   assertFinite,
@@ -15,13 +13,28 @@ import {
   writeFolderAtomic,
   writeSafetensors,
 } from '@pengi/checkpoint';
-import { flatten, mapTree, type NdArray, ndarray, PengiError, printable, type Tree } from '@pengi/core';
-import { fileError, syncFolder, writeFileAtomic } from '@pengi/core/node';
+import {
+  flatten,
+  leaves,
+  mapTree,
+  type NdArray,
+  ndarray,
+  PengiError,
+  printable,
+  type Tree,
+} from '@pengi/core';
+import { fileError, writeFileAtomic } from '@pengi/core/node';
 import type { Arrays } from '@pengi/jit';
-import { encodeManifest, type Manifest, type ManifestContent, parseManifest } from './manifest.js';
+import {
+  encodeManifest,
+  type Manifest,
+  type ManifestContent,
+  type Position,
+  parseManifest,
+} from './manifest.js';
 import { mergeParams } from './split.js';
 import type { StepState } from './step.js';
-import { entriesOf, sweepTemporaries } from './sweep.js';
+import { entriesOf } from './sweep.js';
 import type { SkippedStep } from './task.js';
 
 /** The moment of a run that a checkpoint holds. */
@@ -35,11 +48,19 @@ export interface Snapshot {
 }
 
 /** What is the same in all checkpoints of a run. */
-export type CheckpointHeader = Pick<Manifest, 'task' | 'engine' | 'settings' | 'record'>;
+export type CheckpointHeader = Pick<Manifest, 'task' | 'engine' | 'code' | 'settings' | 'record'>;
 
-const PARAMS = 'params.safetensors';
-const OPTIMIZER = 'optimizer.safetensors';
+type Part = keyof StepState;
+
+/** The parts of the state: each has a file, and what messages call it. */
+const PARTS: Readonly<Record<Part, { file: string; words: string }>> = {
+  params: { file: 'params.safetensors', words: 'parameters' },
+  adam: { file: 'optimizer.safetensors', words: 'optimizer state' },
+};
 const MANIFEST = 'manifest.json';
+
+/** Where they lie in the run folder. */
+export const CHECKPOINTS = 'checkpoints';
 
 /**
  * Writes `folder/step-…`.
@@ -48,24 +69,30 @@ const MANIFEST = 'manifest.json';
 export async function saveCheckpoint(
   folder: string,
   header: CheckpointHeader,
+  position: Position,
   { state, ...progress }: Snapshot,
 ): Promise<void> {
-  assertFinite(state.params, `parameters after step ${progress.step}`);
-  assertFinite(state.adam as unknown as Tree<NdArray>, `optimizer state after step ${progress.step}`);
+  const parts = Object.entries(PARTS).map(([part, of]) => ({
+    ...of,
+    arrays: state[part as Part] as unknown as Tree<NdArray>,
+  }));
+  for (const { arrays, words } of parts) assertFinite(arrays, `${words} after step ${progress.step}`);
   await writeFolderAtomic(
     join(folder, nameOf(progress.step)),
     async (temporary) => {
-      const write = (name: string, arrays: unknown) =>
-        writeSafetensors(join(temporary, name), flatten(arrays as Tree<NdArray>));
-      const files: Record<string, WrittenFile> = {
-        [PARAMS]: await write(PARAMS, state.params),
-        [OPTIMIZER]: await write(OPTIMIZER, state.adam),
-      };
-      const content: ManifestContent = { ...header, ...progress, files };
+      const files: Record<string, WrittenFile> = {};
+      for (const { arrays, file } of parts)
+        files[file] = await writeSafetensors(join(temporary, file), flatten(arrays));
+      const content: ManifestContent = { ...header, ...progress, position, files };
       await writeFileAtomic(join(temporary, MANIFEST), encodeManifest(content));
     },
-    { kind: 'checkpoint' },
+    { kind: 'checkpoint', bytes: bytesOf(state) },
   );
+}
+
+/** How much a checkpoint takes, up to a few kilobytes. */
+export function bytesOf(state: Arrays<StepState>): number {
+  return leaves<NdArray>(state as never).reduce((sum, [, { data }]) => sum + data.byteLength, 0);
 }
 
 /** The steps of the checkpoints in `folder`, the newest first. None where there is no such folder. */
@@ -91,7 +118,7 @@ export async function verifyCheckpoint(folder: string, step: number): Promise<Ma
   const manifest = parseManifest(text, path);
   if (manifest.step !== step)
     throw new PengiError('E_CHECKPOINT', `is of step ${manifest.step}`, { file: path });
-  for (const name of [PARAMS, OPTIMIZER]) {
+  for (const { file: name } of Object.values(PARTS)) {
     const file = join(dir, name);
     const expected = manifest.files[name];
     const size = await sizeOfFile(file);
@@ -116,62 +143,33 @@ export async function loadCheckpoint(
   { task, step, seconds, skipped, skippedInARow }: Manifest,
   template: Arrays<StepState>,
 ): Promise<Snapshot> {
-  const read = async <T>(name: string, expected: T): Promise<T> => {
-    const file = await openSafetensors(join(folder, nameOf(step), name));
-    const wanted = flatten(expected as Tree<NdArray>);
-    const found = mergeParameters(wanted, file, { where: `the task "${printable(task)}"` });
-    // The arrays of a file read it at each access, and the file will be pruned.
-    const inMemory = mapTree(found, ({ dtype, shape, data }: NdArray) => ndarray(dtype, shape, data));
-    return mergeParams<T>(expected, inMemory);
-  };
-  const state = {
-    params: await read(PARAMS, template.params),
-    adam: await read(OPTIMIZER, template.adam),
-  };
+  const dir = join(folder, nameOf(step));
+  const read = (part: Part) => readPart(dir, part, template[part], task);
+  const state = { params: await read('params'), adam: await read('adam') } as Arrays<StepState>;
   return { step, seconds, skipped, skippedInARow, state };
 }
 
-/** Removes all but the `keep` newest checkpoints. */
-export async function pruneCheckpoints(folder: string, keep: number): Promise<void> {
-  for (const step of (await listCheckpoints(folder)).slice(keep)) {
-    const dir = join(folder, nameOf(step));
-    // Renamed first, or a crash would leave a checkpoint with missing files.
-    const doomed = join(folder, temporaryName(nameOf(step)));
-    try {
-      await rename(dir, doomed);
-      await rm(doomed, { recursive: true, force: true });
-    } catch (error) {
-      throw fileError(error, dir, 'written');
-    }
-  }
+/**
+ * One part of the state in a verified checkpoint.
+ * @throws PengiError E_WEIGHTS that lists the differences, when names or shapes are not those of `template`
+ */
+export async function readPart<T>(dir: string, part: Part, template: T, task: string): Promise<T> {
+  const file = await openSafetensors(partFile(dir, part));
+  const wanted = flatten(template as Tree<NdArray>);
+  const found = mergeParameters(wanted, file, { where: `the task "${printable(task)}"` });
+  // The arrays of a file read it at each access, and the file will be pruned.
+  const inMemory = mapTree(found, ({ dtype, shape, data }: NdArray) => ndarray(dtype, shape, data));
+  return mergeParams<T>(template, inMemory);
 }
 
-/** Renames a damaged checkpoint, so that it neither counts as one nor is lost. Gives the new name. */
-export async function setAside(folder: string, step: number): Promise<string> {
-  const names = await entriesOf(folder);
-  const base = `damaged-${nameOf(step)}`;
-  let name = base;
-  for (let n = 2; names.includes(name); n++) name = `${base}-${n}`;
-  await rename(join(folder, nameOf(step)), join(folder, name)).catch((error) => {
-    throw fileError(error, join(folder, nameOf(step)), 'written');
-  });
-  await syncFolder(folder);
-  return name;
-}
-
-/** Removes half-written and half-removed checkpoints. */
-export async function sweepCheckpoints(folder: string): Promise<void> {
-  await sweepTemporaries(folder, (name) => name.startsWith('.step-') && name.endsWith(`.${hostname()}`));
+/** The file of one part of the state in the folder of a checkpoint. */
+export function partFile(dir: string, part: Part): string {
+  return join(dir, PARTS[part].file);
 }
 
 /** `step-000100`; up to a million, names sort as the steps do. */
 export function nameOf(step: number): string {
   return `step-${String(step).padStart(6, '0')}`;
-}
-
-/** Of the form that `writeFolderAtomic` uses, so that one sweep finds both. */
-function temporaryName(name: string): string {
-  return `.${name}.${hostname()}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
 /** @throws PengiError E_CHECKPOINT when there is no such file, which makes a checkpoint incomplete */

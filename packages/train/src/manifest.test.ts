@@ -7,7 +7,9 @@ const content: ManifestContent = {
   seconds: 1.25,
   skipped: 1,
   skippedInARow: [{ step: 12, ids: ['a.wav'] }],
+  position: { learningRate: 0.01, randomKey: 7, data: null },
   engine: 'some engine',
+  code: { node: '20' },
   settings: {
     seed: 1,
     steps: 30,

@@ -7,18 +7,32 @@ import type { SkippedStep } from './task.js';
 const FORMAT = 'pengi-training-checkpoint';
 const VERSION = 1;
 
+/** What the step after a checkpoint begins with. */
+export interface Position {
+  /** Null after the last step. */
+  readonly learningRate: number | null;
+  /** What the seeds of the step's samples are made of, 32 bits. */
+  readonly randomKey: number;
+  /** What the task says of its data: its `cursor`. */
+  readonly data: unknown;
+}
+
 /** What a checkpoint says about itself: where the run was, what defines it, and the hashes of its files. */
 export interface Manifest {
   readonly format: typeof FORMAT;
   readonly version: typeof VERSION;
   readonly task: string;
-  /** Steps done. Batches and randomness are functions of the step, so this is all that their resuming needs. */
+  /** Steps done. */
   readonly step: number;
   readonly seconds: number;
   readonly skipped: number;
   readonly skippedInARow: readonly SkippedStep[];
+  /** Where the schedule, the randomness and the data go on: functions of the step, here to be compared with. */
+  readonly position: Position;
   /** The engine's description. */
   readonly engine: string;
+  /** Versions by name of the code that wrote this. */
+  readonly code: Readonly<Record<string, string>>;
   readonly settings: Settings;
   readonly record: unknown;
   readonly files: Readonly<Record<string, WrittenFile>>;
@@ -73,6 +87,8 @@ function isManifest(body: object): body is Manifest {
     Array.isArray(manifest.skippedInARow) &&
     manifest.skippedInARow.every((item) => Number.isInteger(item?.step) && Array.isArray(item?.ids)) &&
     isObject(manifest.settings) &&
+    isObject(manifest.position) &&
+    isObject(manifest.code) &&
     isObject(manifest.files) &&
     Object.values(manifest.files).every(
       (entry) => isObject(entry) && Number.isInteger(entry.byteLength) && typeof entry.sha256 === 'string',

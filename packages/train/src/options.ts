@@ -4,7 +4,7 @@ import { splitParams } from './split.js';
 import type { TrainOptions } from './task.js';
 
 /** @throws PengiError E_USAGE that names the option */
-export function checkOptions(options: TrainOptions): void {
+export function checkOptions(options: TrainOptions, evaluates: boolean): void {
   const counts = ['steps', 'checkpointEvery', 'keep', 'evaluateEvery', 'logEvery'] as const;
   for (const name of counts) {
     const value = options[name];
@@ -17,6 +17,7 @@ export function checkOptions(options: TrainOptions): void {
   for (const name of ['resume', 'checkpointEvery'] as const)
     if (options[name] && options.dir === undefined)
       throw new PengiError('E_USAGE', `${name} needs dir, the run folder`);
+  if (options.best && !evaluates) throw new PengiError('E_USAGE', 'best needs a task that evaluates');
 }
 
 /**

@@ -244,7 +244,13 @@ describe('the run folder', () => {
 
   it('holds config, log, picture and the newest checkpoints, and nothing temporary', async () => {
     await train(task, { ...options, checkpointEvery: 4, keep: 3 });
-    expect(await readdir(options.dir)).toEqual(['checkpoints', 'config.json', 'log.jsonl', 'loss.svg']);
+    expect(await readdir(options.dir)).toEqual([
+      'checkpoints',
+      'config.json',
+      'latest.json',
+      'log.jsonl',
+      'loss.svg',
+    ]);
     expect(await checkpoints()).toEqual(['step-000024', 'step-000028', 'step-000030']);
     const config = JSON.parse(await readFile(join(options.dir, 'config.json'), 'utf8')) as unknown;
     expect(config).toMatchObject({
@@ -280,17 +286,15 @@ describe('the run folder', () => {
     ]);
   });
 
-  it('loses what dead processes of this machine left, and nothing else', async () => {
+  it('loses what killed processes of any machine left, and nothing else', async () => {
     await train(task, { ...options, ...interruptedAfter(2) });
     const swept = [
       `checkpoints/.step-000003.${hostname()}.${DEAD}-00112233.tmp`,
-      `.log.jsonl.${DEAD}-00112233.tmp`,
-    ];
-    const kept = [
       `checkpoints/.step-000003.elsewhere.${DEAD}-00112233.tmp`,
-      `checkpoints/.step-000003.${hostname()}.${process.pid}-00112233.tmp`,
-      'notes.txt',
+      `.log.jsonl.${DEAD}-00112233.tmp`,
+      `.latest.json.${DEAD}-00112233.tmp`,
     ];
+    const kept = ['notes.txt', '.notes.txt.1-00112233.tmp', '.step-000003'];
     for (const name of [...swept, ...kept]) await mkdir(join(options.dir, name));
     await train(task, { ...options, resume: true });
     const left = await readdir(options.dir, { recursive: true });

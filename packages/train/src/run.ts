@@ -2,6 +2,7 @@
 import { type NdArray, PengiError, printable } from '@pengi/core';
 import type { Arrays } from '@pengi/jit';
 import { createAverage } from './average.js';
+import { isBetter } from './best.js';
 import type { RunFolder } from './run-folder.js';
 import type { StepOutput, StepState } from './step.js';
 import type { SkippedStep, TrainOptions } from './task.js';
@@ -29,7 +30,11 @@ export interface Run {
   /** Writes a checkpoint, unless there is one of this very step. */
   save(state: () => Promise<Arrays<StepState>>): Promise<void>;
   evaluationIsDue(): boolean;
-  logEvaluation(values: Readonly<Record<string, number>>): Promise<void>;
+  /**
+   * Logs an evaluation, and where it is the best one sees to it that its checkpoint stays.
+   * @throws PengiError E_CONFIG when it lacks the metric that says what is best
+   */
+  evaluated(values: Readonly<Record<string, number>>, state: () => Promise<Arrays<StepState>>): Promise<void>;
 }
 
 /** So many steps without a finite loss and gradient, one after the other, end a run. */
@@ -37,7 +42,7 @@ const MAX_SKIPPED_IN_A_ROW = 3;
 
 export function createRun(folder: RunFolder, options: TrainOptions, warn: (message: string) => void): Run {
   const { start, log } = folder;
-  const { steps, logEvery = 10, evaluateEvery = steps } = options;
+  const { steps, logEvery = 10, evaluateEvery = steps, best } = options;
   const begun = performance.now();
   const smoothed = createAverage(0.9);
   let { step, skipped } = start;
@@ -113,8 +118,14 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
       if (step === 0 || (step % evaluateEvery !== 0 && step !== steps)) return false;
       return !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
     },
-    async logEvaluation(values) {
+    async evaluated(values, state) {
       await log.append({ event: 'evaluation', step, values, seconds: run.seconds });
+      if (!best) return;
+      const value = values[best.metric];
+      if (value === undefined) throw noSuchMetric(best.metric, values);
+      if (!isBetter(value, folder.best, best)) return;
+      await run.save(state);
+      await folder.markBest({ ...best, step, value });
     },
   };
   return run;
@@ -122,6 +133,13 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
 
 function numberOf({ data }: NdArray): number {
   return Number(data[0]);
+}
+
+function noSuchMetric(metric: string, values: Readonly<Record<string, number>>): PengiError {
+  const found = Object.keys(values).map((name) => printable(name, 40));
+  return new PengiError('E_CONFIG', `no evaluation has the metric "${printable(metric, 40)}" of "best"`, {
+    hint: `there ${found.length > 0 ? `is ${found.join(', ')}` : 'are none'}`,
+  });
 }
 
 /** To three decimals: times are not more precise, and logs are for people too. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type NdArray, PengiError, printable, sizeOf } from '@pengi/core';
+import type { Manifest } from './manifest.js';
 import type { TrainOptions } from './task.js';
 
 /** What decides the numbers of a run, besides the task's functions. Every checkpoint has it; a resume must agree. */
@@ -37,11 +38,7 @@ export function settingsOf(
  * @param before as the checkpoint has them
  * @throws PengiError E_CONFIG that names each difference
  */
-export function assertSameRun(
-  before: { task: string; settings: Settings; record: unknown },
-  now: { task: string; settings: Settings; record: unknown },
-  file: string,
-): void {
+export function assertSameRun(before: Identity, now: Identity, file: string): void {
   const found = differences(
     asJson(before),
     asJson(now),
@@ -54,6 +51,9 @@ export function assertSameRun(
     hint: 'resume with the settings that the run began with, or start a new run in another folder',
   });
 }
+
+/** What a run and the one that goes on with it have in common. */
+type Identity = Pick<Manifest, 'task' | 'settings' | 'record' | 'position'>;
 
 /** How many differences are named. */
 const LISTED = 5;
@@ -76,9 +76,8 @@ export function differences(
   return left === right ? [] : [tell(printable(path, 80), printable(left, 80), printable(right, 80))];
 }
 
-function asJson(value: { task: string; settings: Settings; record: unknown }): unknown {
-  const { task, settings, record } = value;
-  return JSON.parse(JSON.stringify({ task, ...settings, record }));
+function asJson({ task, settings, record, position }: Identity): unknown {
+  return JSON.parse(JSON.stringify({ task, ...settings, record, position }));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

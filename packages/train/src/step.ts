@@ -80,8 +80,13 @@ export function updated(
 
 /** Seeds of a batch, [B] int32: a sample's randomness depends on the run's seed, the step and its id, on nothing else. */
 export function sampleSeeds(seed: number, step: number, ids: readonly string[]): NdArray<'int32'> {
-  const key = foldKey(foldKey(seed >>> 0, 'train'), step);
+  const key = stepKey(seed, step);
   return ints(Int32Array.from(ids, (id) => foldKey(key, id)));
+}
+
+/** What the seeds of a step's samples are made of, 32 bits. */
+export function stepKey(seed: number, step: number): number {
+  return foldKey(foldKey(seed >>> 0, 'train'), step);
 }
 
 export interface LossAndGradients {

@@ -1,16 +1,18 @@
-/** What a process that died while writing has left behind. */
+/** What processes that died while writing have left behind. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError } from '@pengi/core/node';
 
 /**
- * Removes the temporary files and folders `<name>.<pid>-<hex>.tmp` in `folder` whose process is dead.
- * @param isOurs of the name
+ * Removes the temporary files and folders `.<name>.….<pid>-<hex>.tmp` in `folder`, whichever process they are of: the
+ * caller has the folder for itself.
+ * @param names what was to be written; a name that ends in "-" stands for all that begin with it
+ * @throws PengiError E_CANNOT_CREATE, E_IO
  */
-export async function sweepTemporaries(folder: string, isOurs: (name: string) => boolean): Promise<void> {
+export async function sweepTemporaries(folder: string, names: readonly string[]): Promise<void> {
   for (const entry of await entriesOf(folder)) {
-    const match = /^(.+)\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(entry);
-    if (!match || !isOurs(match[1]!) || isAlive(Number(match[2]))) continue;
+    const isOurs = names.some((name) => entry.startsWith(name.endsWith('-') ? `.${name}` : `.${name}.`));
+    if (!isOurs || !/\.\d+-[0-9a-f]{8}\.tmp$/.test(entry)) continue;
     const path = join(folder, entry);
     await rm(path, { recursive: true, force: true }).catch((error) => {
       throw fileError(error, path, 'written');
@@ -25,14 +27,5 @@ export async function entriesOf(folder: string): Promise<string[]> {
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw fileError(error, folder, 'read');
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'; // EPERM: somebody else's process
   }
 }

@@ -2,7 +2,9 @@ import type { StartProgress } from '@pengi/core';
 import type { Arrays, Engine } from '@pengi/jit';
 import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { BestCriterion } from './best.js';
 import type { Communicator, Part } from './communicator.js';
+import type { BestPoint } from './pointers.js';
 
 /** What is trained: the parameters `P` and a batch `B` are trees of tensors. */
 export interface TrainTask<P, B> {
@@ -36,8 +38,17 @@ export interface TrainTask<P, B> {
    * processes that have a part of the batch each get the loss of the whole one.
    */
   contrast?: Contrast<P, B>;
-  /** Scores of the parameters after `step` steps. */
-  evaluate?: (params: Arrays<P>, step: number) => Promise<Record<string, number>>;
+  /**
+   * Where the data stand before a step, as JSON, such as the epoch and the place in it. Checkpoints have it, and a resume
+   * is refused when it is another.
+   */
+  cursor?: (step: number) => unknown;
+  /**
+   * Scores of the parameters after `step` steps.
+   * @param signal aborts when the run is to stop: an evaluation that then throws the signal's reason is left out, and made
+   *   up for by the run that goes on
+   */
+  evaluate?: (params: Arrays<P>, step: number, signal?: AbortSignal) => Promise<Record<string, number>>;
 }
 
 export type LossValue = Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
@@ -76,6 +87,13 @@ export interface TrainOptions {
   /** How many checkpoints stay; default 2, so that there is one to fall back to. */
   keep?: number;
   /**
+   * Which of the evaluations' values says what is best: whenever one is better than all before, a checkpoint is written
+   * and stays, beside the `keep` newest, until there is a better one.
+   */
+  best?: BestCriterion;
+  /** Versions of the caller's code by name, for checkpoints; those of this package and of what it computes with are there. */
+  code?: Readonly<Record<string, string>>;
+  /**
    * Go on from the newest checkpoint in `dir`: true demands that there is one and that it is undamaged; `'auto'` starts
    * anew when there is none yet, and falls back to the newest undamaged one, saying so.
    */
@@ -99,6 +117,8 @@ export interface TrainResult<P> {
   /** The logged steps since the start of the run, those before a resume included. */
   losses: LossPoint[];
   evaluations: EvaluationPoint[];
+  /** The best evaluation, where `best` says what that is. Its parameters: `checkpointParams(dir, 'best', params)`. */
+  best: BestPoint | undefined;
   /** Steps that were left out because their loss or gradient was not finite. */
   skipped: number;
   /** Time spent since the start of the run, without the breaks. */

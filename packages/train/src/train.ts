@@ -6,14 +6,16 @@ import { assertAgreement, assertSameParams, fromFirst, sharedSnapshot } from './
 import { prefetched } from './batches.js';
 import { ALONE, type Communicator, gatherJson, type Part } from './communicator.js';
 import { pointsOf } from './log.js';
+import type { Position } from './manifest.js';
 import { checkOptions, splitTask } from './options.js';
 import { createRun } from './run.js';
 import { firstSnapshot, noRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { hashOf, settingsOf } from './settings.js';
 import { mergeParams } from './split.js';
-import type { StepOutput, StepState } from './step.js';
+import { type StepOutput, type StepState, stepKey } from './step.js';
 import { createStepper } from './stepper.js';
 import type { TrainOptions, TrainResult, TrainTask } from './task.js';
+import { codeVersions } from './versions.js';
 
 /**
  * Trains: one compiled step per batch (forward, backward, clipping, Adam), with evaluations, checkpoints and a log on the
@@ -29,13 +31,13 @@ import type { TrainOptions, TrainResult, TrainTask } from './task.js';
  *   `openRunFolder` says about the run folder, and what the task's functions and the engine throw
  */
 export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions): Promise<TrainResult<P>> {
-  checkOptions(options);
+  checkOptions(options, task.evaluate !== undefined);
   const { steps, schedule, signal, checkpointEvery = steps, communicator = ALONE } = options;
   const [first, part] = [communicator.rank === 0, partFor(communicator)];
   const warn = first ? (options.warn ?? warnOnStderr) : () => undefined;
   const evaluate = first ? task.evaluate : undefined;
   const parts = splitTask(task.params as Tree<NdArray>, task.frozen);
-  const folder = await openFolder(task.name, parts, { ...options, communicator }, warn);
+  const folder = await openFolder(task, parts, { ...options, communicator }, warn);
   const run = createRun(folder, options, warn);
 
   const onUnused = once((paths) => warn(unusedText(paths)));
@@ -44,7 +46,11 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   const allParams = async () => mergeParams<Arrays<P>>(task.params, parts.frozen, (await state()).params);
   const evaluateIfDue = async () => {
     if (!evaluate || signal?.aborted || !run.evaluationIsDue()) return;
-    await run.logEvaluation(await evaluate(await allParams(), run.step));
+    try {
+      await run.evaluated(await evaluate(await allParams(), run.step, signal), state);
+    } catch (error) {
+      if (!signal?.aborted || error !== signal.reason) throw error;
+    }
   };
   const save = async () => {
     if (part)
@@ -87,6 +93,7 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
       params: await allParams(),
       step: run.step,
       ...pointsOf(folder.log.lines),
+      best: folder.best,
       skipped: run.skipped,
       seconds: run.seconds,
       interrupted: run.step < steps || (evaluate !== undefined && run.evaluationIsDue()),
@@ -113,21 +120,38 @@ async function idsOfAll(
 
 /** The run folder, which rank 0 alone reads and writes; the others begin where it does. */
 async function openFolder(
-  name: string,
+  { name, cursor }: Pick<TrainTask<unknown, unknown>, 'name' | 'cursor'>,
   parts: { frozen: Record<string, NdArray>; trainable: Record<string, NdArray> },
   options: TrainOptions & { communicator: Communicator },
   warn: (message: string) => void,
 ): Promise<RunFolder> {
   const initial = { params: parts.trainable, adam: adamInit(parts.trainable) } as Arrays<StepState>;
-  const { dir, record, engine, communicator, resume = false, keep = 2 } = options;
+  const {
+    dir,
+    record,
+    engine,
+    communicator,
+    resume = false,
+    keep = 2,
+    best,
+    seed,
+    steps,
+    schedule,
+  } = options;
   const { size } = communicator;
   const settings = settingsOf(options, parts);
   const header = {
     task: name,
     engine: `${engine.description}${size > 1 ? `, ${size} processes` : ''}`,
+    code: { ...codeVersions(), ...options.code },
     settings,
     record,
   };
+  const position = (step: number): Position => ({
+    learningRate: step < steps ? schedule(step) : null,
+    randomKey: stepKey(seed, step),
+    data: cursor?.(step) ?? null,
+  });
   if (size > 1) {
     const { checkpointEvery = null } = options;
     const initialSha256 = hashOf(parts.trainable);
@@ -143,7 +167,7 @@ async function openFolder(
   const folder = await fromFirst(communicator, async () =>
     dir === undefined
       ? noRunFolder(firstSnapshot(initial))
-      : openRunFolder(dir, header, initial, { resume, keep, warn }),
+      : openRunFolder(dir, header, initial, { resume, keep, best, position, warn }),
   );
   const start = await sharedSnapshot(communicator, folder?.start, initial);
   return folder ?? noRunFolder(start);

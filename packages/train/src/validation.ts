@@ -9,7 +9,7 @@ export function validationLoss<P, B>(
   { name, loss }: Pick<TrainTask<P, B>, 'name' | 'loss'>,
   batches: readonly Batch<B>[],
   engine: Engine,
-): (params: Arrays<P>) => Promise<{ validationLoss: number }> {
+): (params: Arrays<P>, step?: number, signal?: AbortSignal) => Promise<{ validationLoss: number }> {
   const program = engine.compile(
     (_none: object, params: P, batch: B) => {
       const value = loss(params, batch, undefined);
@@ -18,9 +18,10 @@ export function validationLoss<P, B>(
     {},
     { name: `the validation loss of ${name}` },
   );
-  return async (params) => {
+  return async (params, _step, signal) => {
     let [sum, samples] = [0, 0];
     for (const { arrays, ids } of batches) {
+      signal?.throwIfAborted();
       const { data } = await program.run(params, arrays);
       sum += Number(data[0]) * ids.length;
       samples += ids.length;
