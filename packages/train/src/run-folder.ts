@@ -1,7 +1,7 @@
 /** The run folder: what it is begun or resumed with, and what is written into it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatBytes, isPengiError, PengiError } from '@pengi/core';
+import { type ErrorCode, formatBytes, isPengiError, PengiError } from '@pengi/core';
 import { acquireLock, fileError, freeBytes, type Lock, makeFolder, writeFileAtomic } from '@pengi/core/node';
 import type { Arrays } from '@pengi/jit';
 import {
@@ -144,7 +144,14 @@ async function openLocked(
   const config = { format: FORMAT, version: 1, task, settings, record };
   await writeFileAtomic(join(dir, CONFIG), `${JSON.stringify(config, null, 2)}\n`);
   const log = await openLog(join(dir, LOG), start.step);
-  let best = await restoreBest(dir, log, criterion, warn);
+  let best: BestPoint | undefined;
+  try {
+    best = await restoreBest(dir, log, criterion, warn);
+    await pruneCheckpoints(checkpoints, keep, best?.step); // a crash may have come before that was done
+  } catch (error) {
+    await log.close().catch(() => undefined);
+    throw error;
+  }
   warnOfSpace(dir, bytesOf(initial), keep, warn);
 
   /** What stops a run says what is left of it. */
@@ -208,18 +215,18 @@ function warnOfSpace(dir: string, bytes: number, keep: number, warn: (message: s
 }
 
 function stoppedBy(error: unknown, dir: string, step: number, last: string | undefined): unknown {
-  if (!isPengiError(error)) return error;
+  if (!isPengiError(error) || error.code === 'E_NONFINITE') return error;
   const { code, message, file, cause } = error;
-  const hint = {
+  const hints: Partial<Record<ErrorCode, string>> = {
     E_DISK_FULL: 'free some space, then resume',
     E_CANNOT_CREATE: 'make the folder writable, then resume',
+    E_NOT_FOUND: 'make the folder readable, then resume',
     E_IO: 'look after the disk, then resume, or copy the folder to another one first',
-  }[code as string];
-  if (hint === undefined) return error;
+  };
   const left = last === undefined ? 'there was no checkpoint yet' : `${last} is kept`;
   return new PengiError(code, `${message}; training stopped at step ${step}, ${left}`, {
     file: file ?? dir,
-    hint,
+    hint: hints[code] ?? error.hint,
     cause: cause ?? error,
   });
 }

@@ -112,10 +112,19 @@ export function fileError(error: unknown, file: string, verb: 'read' | 'written'
       return new PengiError(
         verb === 'read' ? 'E_NOT_FOUND' : 'E_CANNOT_CREATE',
         `may not be ${verb} (${code})`,
-        options,
+        {
+          ...options,
+          hint:
+            code === 'EROFS'
+              ? 'the disk is read-only: make it writable, or choose another folder'
+              : 'look at the permissions of it and of its folder',
+        },
       );
     default:
-      return new PengiError('E_IO', `cannot be ${verb}: ${message ?? String(error)}`, options);
+      return new PengiError('E_IO', `cannot be ${verb}: ${message ?? String(error)}`, {
+        ...options,
+        hint: 'look after the disk or its connection, and run again',
+      });
   }
 }
 
