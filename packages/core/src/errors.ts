@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   E_WORKER: { exit: 70, meaning: 'a worker thread ended before its work was done' },
   E_NONFINITE: { exit: 70, meaning: 'a computation gives values that are no numbers' },
   E_INTERRUPTED: { exit: 130, meaning: 'stopped by the user' },
+  E_TERMINATED: { exit: 143, meaning: 'asked to end, by the system or a scheduler' },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -18,16 +18,20 @@ function fakeProcess() {
 
 describe('withInterrupt', () => {
   it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ])('turns the first %s into an abort and the second into exit %d', async (name, code) => {
+    ['SIGINT', 130, 'E_INTERRUPTED'],
+    ['SIGTERM', 143, 'E_TERMINATED'],
+  ])('turns the first %s into an abort and the second into exit %d', async (name, code, error) => {
     const { source, exits } = fakeProcess();
     const warnings: string[] = [];
     const result = await withInterrupt(
       async (signal) => {
         expect(signal.aborted).toBe(false);
         source.emit(name, name);
-        expect(signal.reason).toMatchObject({ code: 'E_INTERRUPTED', message: `stopped by ${name}` });
+        expect(signal.reason).toMatchObject({
+          code: error,
+          exitCode: code,
+          message: `stopped by ${name}`,
+        });
         expect(exits).toEqual([]);
         source.emit(name, name);
         return 'done';

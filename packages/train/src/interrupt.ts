@@ -19,7 +19,7 @@ export interface InterruptOptions {
 
 /**
  * Runs `work` with a signal that aborts at the first Ctrl-C (SIGINT) or SIGTERM; the abort's reason is a PengiError
- * E_INTERRUPTED that names it. A second one ends the process with 130 (143 for SIGTERM), as soon as native code that may
+ * E_INTERRUPTED or E_TERMINATED that names it. A second one ends the process with 130 (143 for SIGTERM), as soon as native code that may
  * be running returns. The former handling of signals is back when `work` is over.
  */
 export async function withInterrupt<T>(
@@ -33,7 +33,8 @@ export async function withInterrupt<T>(
   const listener = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) return source.exit(128 + constants.signals[name]);
     warn(`${name}: finishing this step and saving; once more to stop without saving`);
-    controller.abort(new PengiError('E_INTERRUPTED', `stopped by ${name}`));
+    const code = name === 'SIGTERM' ? 'E_TERMINATED' : 'E_INTERRUPTED';
+    controller.abort(new PengiError(code, `stopped by ${name}`));
   };
   for (const name of SIGNALS) source.on(name, listener);
   try {

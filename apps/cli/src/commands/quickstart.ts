@@ -1,4 +1,4 @@
-import { PengiError } from '@pengi/core';
+import { isPengiError, PengiError } from '@pengi/core';
 import { withInterrupt } from '@pengi/train';
 import type { Command } from 'commander';
 import { contextOf } from '../context.js';
@@ -23,10 +23,13 @@ Example:
     .action(async ({ seed, out }: { seed: number; out: string }, command: Command) => {
       if (!Number.isSafeInteger(seed)) throw new PengiError('E_USAGE', '--seed takes a whole number');
       const context = contextOf(command);
-      const result = await withInterrupt((signal) => quickstart(context, { seed, out, signal }));
+      const { result, stopped } = await withInterrupt(async (signal) => ({
+        result: await quickstart(context, { seed, out, signal }),
+        stopped: signal.reason as unknown,
+      }));
       if (!result) {
         context.warn(`stopped; the same command goes on from what is saved in ${out}/runs`);
-        return setStatus(130);
+        return setStatus(isPengiError(stopped) ? stopped.exitCode : 130);
       }
       context.data(result);
       context.say(`

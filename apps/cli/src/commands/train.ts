@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isPengiError } from '@pengi/core';
 import { withInterrupt } from '@pengi/train';
 import { Argument, type Command } from 'commander';
 import { contextOf } from '../context.js';
@@ -36,21 +37,16 @@ Examples:
         try {
           const config = await loadTrainConfig(flags.config);
           const { out = join('runs', task), resume = false } = flags;
-          const result = await withInterrupt((signal) =>
-            runTraining(context, {
-              task,
-              config,
-              out,
-              resume,
-              signal,
-              ...(communicator && { communicator }),
-            }),
-          );
+          const { result, stopped } = await withInterrupt(async (signal) => {
+            const more = communicator && { communicator };
+            const run = { task, config, out, resume, signal, ...more };
+            return { result: await runTraining(context, run), stopped: signal.reason as unknown };
+          });
           await end(); // what follows is said of the whole job
           context.data(result);
           if (result.model === undefined) {
             context.warn(`stopped at step ${result.steps}; --resume goes on from there`);
-            return setStatus(130);
+            return setStatus(isPengiError(stopped) ? stopped.exitCode : 130);
           }
           const { loss, validationLoss } = result;
           context.say(

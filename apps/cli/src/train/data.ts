@@ -70,7 +70,7 @@ export async function openClips(
   frontend: FrontendConfig,
   examples: readonly Example[],
   { data }: TrainConfig,
-  context: Context & { communicator?: Communicator | undefined },
+  context: Context & { communicator?: Communicator | undefined; signal?: AbortSignal | undefined },
 ): Promise<Clips> {
   const loader = createFeatureLoader({ frontend, cacheDir: data.cache });
   const audios = [...new Set(examples.map(({ audio }) => audio))];
@@ -79,6 +79,7 @@ export async function openClips(
   const held = new Map<string, Float32Array>();
   const progress = context.progress('log-mels');
   for (let from = 0; from < audios.length; from += AT_ONCE) {
+    context.signal?.throwIfAborted();
     const chunk = audios.slice(from, from + AT_ONCE);
     const { logMels, failed, warnings, frames, mels } = await loader.load(chunk.map((audio) => ({ audio })));
     for (const { audio, message } of warnings) context.warn(`${audio}: ${message}`);

@@ -47,6 +47,7 @@ export async function runTraining(context: Context, options: RunOptions): Promis
       const clips = await openClips(frontend, [...data.training, ...data.validation], config, {
         ...context,
         communicator: options.communicator,
+        signal: options.signal,
       });
       open.push(clips);
       return clips.samples(data);
@@ -84,24 +85,30 @@ async function fit<S, Loaded, P, B>(
     samples.load(partOf(sampler.batch(step, batch), part).map((i) => samples.training[i]!)),
   );
   const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
-  const result = await train<P, B>(await withValidation(task, stage, batch, engine), {
-    engine,
-    dir: out,
-    steps,
-    schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
-    optimizer: { weightDecay },
-    ...(clipNorm === null ? {} : { clipNorm }),
-    seed,
-    record: { task: name, model: modelConfig, batch, dataSha256 },
-    checkpointEvery: config.checkpointEvery,
-    evaluateEvery: config.evaluateEvery,
-    keep: config.keep,
-    resume: resume ? 'auto' : false,
-    signal,
-    ...(communicator && { communicator }),
-    progress: context.progress,
-    warn: context.warn,
-  });
+  const cursor = (step: number) => ({ epochs: (step * batch) / samples.training.length });
+  const evaluated = await withValidation(task, stage, batch, engine);
+  const result = await train<P, B>(
+    { ...evaluated, cursor },
+    {
+      engine,
+      dir: out,
+      steps,
+      schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
+      optimizer: { weightDecay },
+      ...(clipNorm === null ? {} : { clipNorm }),
+      seed,
+      record: { task: name, model: modelConfig, batch, dataSha256 },
+      checkpointEvery: config.checkpointEvery,
+      evaluateEvery: config.evaluateEvery,
+      keep: config.keep,
+      ...(evaluated.evaluate && { best: { metric: 'validationLoss', mode: 'min' } }),
+      resume: resume ? 'auto' : false,
+      signal,
+      ...(communicator && { communicator }),
+      progress: context.progress,
+      warn: context.warn,
+    },
+  );
   const finished: Omit<RunResult, 'model'> = {
     steps: result.step,
     loss: result.losses.at(-1)?.loss,
