@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { formatBytes } from '../bytes.js';
 import { isPengiError, PengiError, printable } from '../errors.js';
@@ -42,13 +42,28 @@ export async function writeFileAtomic(
  */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    const topmost = await mkdir(folder, { recursive: true });
-    if (topmost === undefined) return;
-    for (let made = resolve(folder); made.length >= resolve(topmost).length; made = dirname(made))
-      await syncFolder(dirname(made));
+    // One after the other: of what is in the way, Node's recursive mkdir often gives another reason.
+    const missing: string[] = [];
+    for (let path = resolve(folder); !(await isFolder(path)); path = dirname(path)) missing.unshift(path);
+    for (const path of missing) {
+      await mkdir(path).catch(async (error) => {
+        if (!(await isFolder(path))) throw error; // else another process was faster
+      });
+      await syncFolder(dirname(path));
+    }
   } catch (error) {
     throw fileError(error, folder, 'written');
   }
+}
+
+/** @throws the system's error for anything but a folder and nothing */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found?.isDirectory() === false) throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' });
+  return found !== undefined;
 }
 
 /** Makes the names in a folder durable. Windows cannot open folders; its renames are journalled. */

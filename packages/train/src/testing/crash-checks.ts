@@ -117,13 +117,18 @@ const HEADER = {
   },
 };
 
-function open(dir: string): Promise<RunFolder> {
+/** Opens the run folder of the checks; `warnings` gets what is said. */
+export function openForCheck(
+  dir: string,
+  resume: true | 'auto' = 'auto',
+  warnings: string[] = [],
+): Promise<RunFolder> {
   return openRunFolder(dir, HEADER, stateOf(0), {
-    resume: 'auto',
+    resume,
     keep: 2,
     best: { metric: 'score', mode: 'min' },
     position: (step) => ({ learningRate: 0.1, randomKey: step, data: null }),
-    warn: () => undefined,
+    warn: (line) => void warnings.push(line),
   });
 }
 
@@ -131,7 +136,10 @@ function open(dir: string): Promise<RunFolder> {
  * The steps that are left, with a checkpoint after every second and of the best ones, as `train` would do them.
  * @param onSaved told what is promised to be on the disk
  */
-async function go(folder: RunFolder, onSaved: (step: number) => void = () => undefined): Promise<void> {
+export async function runForCheck(
+  folder: RunFolder,
+  onSaved: (step: number) => void = () => undefined,
+): Promise<void> {
   const save = async (step: number) => {
     await folder.save(async () => ({
       ...{ step, seconds: 0, skipped: 0, skippedInARow: [] },
@@ -167,8 +175,8 @@ async function recorded(root: string, fail?: (call: DiskCall, index: number) => 
   let error: unknown;
   let saved = 0;
   try {
-    const folder = await open(join(root, 'run'));
-    await go(folder, (step) => {
+    const folder = await openForCheck(join(root, 'run'));
+    await runForCheck(folder, (step) => {
       saved = step;
     }).finally(() => folder.close());
   } catch (caught) {
@@ -179,10 +187,10 @@ async function recorded(root: string, fail?: (call: DiskCall, index: number) => 
   return { disk, error, saved };
 }
 
-/** Checks what a crash has left, and gives the step where a resume begins. */
-async function recover(root: string, toTheEnd: boolean, what: string): Promise<number> {
+/** Checks what a crash has left in `root/run`, and gives the step where a resume begins. */
+export async function recover(root: string, toTheEnd: boolean, what: string): Promise<number> {
   const dir = join(root, 'run');
-  const folder = await open(dir);
+  const folder = await openForCheck(dir);
   const { step, state } = folder.start;
   try {
     assert.deepEqual(state, stateOf(step), `${what}: neither the old nor the new state`);
@@ -197,7 +205,7 @@ async function recover(root: string, toTheEnd: boolean, what: string): Promise<n
         left.includes(join('checkpoints', nameOf(json(dir, name).step))),
         `${what}: ${name} names none`,
       );
-    if (toTheEnd) await go(folder);
+    if (toTheEnd) await runForCheck(folder);
   } finally {
     await folder.close();
   }

@@ -132,14 +132,9 @@ export function watchDisk(
     stat: looking(real.stat as (path: string) => Promise<unknown>),
     async mkdir(path: string, options?: { recursive?: boolean }): Promise<string | undefined> {
       if (inside(path) === undefined) return real.mkdir(path, options);
-      const there = statSync(path, { throwIfNoEntry: false }) !== undefined;
-      if (there && options?.recursive)
-        return done({ kind: 'look', path: inside(path)! }, () => real.mkdir(path, options));
-      // Node makes the parents in one call; a disk does not.
-      const above =
-        options?.recursive && inside(dirname(path)) ? await patched.mkdir(dirname(path), options) : undefined;
+      if (options?.recursive) throw new Error('a recursive mkdir is not watched');
       await done({ kind: 'mkdir', path: inside(path)! }, () => real.mkdir(path));
-      return options?.recursive ? (above ?? resolve(path)) : undefined;
+      return undefined;
     },
     async rename(path: string, to: string) {
       if (inside(path) === undefined) return real.rename(path, to);
