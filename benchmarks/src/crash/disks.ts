@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Ended, programOf, run } from './process.js';
 
 /** A user who owns nothing. */
@@ -58,6 +58,7 @@ export async function readOnlyDisk(folder: string): Promise<string> {
 export async function lockedFolder(folder: string): Promise<string> {
   const dir = join(folder, 'run');
   mkdirSync(dir);
+  chmodSync(dirname(folder), 0o755); // another user has to come this far
   chmodSync(dir, 0o555);
   const uid = process.getuid?.() === 0 ? NOBODY : undefined; // permissions mean nothing to root
   const job = JSON.stringify({ stage: 'clap', dir, steps: 2 });

@@ -32,6 +32,15 @@ export interface MpiLibrary {
 /** Open MPI; the common binary interface of the MPICH family; Debian's name of MPICH; development links; macOS. */
 const CANDIDATES = ['libmpi.so.40', 'libmpi.so.12', 'libmpich.so.12', 'libmpi.so', 'libmpi.dylib'];
 
+/**
+ * MPICH brings UCX, which, unless its settings say otherwise, rewrites the machine code of brk, mmap and munmap in the running
+ * process to learn of memory that is given back. Node's other threads are in these functions meanwhile: about one job in
+ * fifteen lost parts of its heap, and ended with a segmentation fault somewhere in V8 or malloc. Without the hooks UCX does not
+ * cache registrations of memory, which shared memory and TCP have no use for. It also takes the signals of faults for itself,
+ * of which SIGSEGV is what V8 checks the bounds of WebAssembly with.
+ */
+const UCX = { UCX_MEM_EVENTS: 'no', UCX_ERROR_SIGNALS: '' };
+
 let loaded: MpiLibrary | undefined;
 
 /**
@@ -53,6 +62,7 @@ async function loadKoffi(): Promise<Koffi> {
       cause,
     });
   }
+  for (const [name, value] of Object.entries(UCX)) process.env[name] ??= value;
   try {
     // Asynchronous calls run on stacks of their own, of 128 KiB unless told otherwise before the first library is loaded:
     // MPICH overflows those.
