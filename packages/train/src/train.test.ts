@@ -206,6 +206,31 @@ describe('steps that are not finite', () => {
     expect(await readdir(join(dir, 'checkpoints'))).toEqual(['step-000003', 'step-000006']);
   });
 
+  it('are those with a gradient beyond all numbers, too, though their loss is finite', async () => {
+    const task = smallTask();
+    const params = { ...task.params, slope: floats([1e-3], [1]) };
+    type Sloped = { slope: Tensor } & Parameters<typeof task.loss>[0];
+    const sloped = {
+      ...task,
+      params,
+      loss: (p: Sloped, { factor, ...batch }: { x: Tensor; y: Tensor; factor: Tensor }) => {
+        const { loss } = task.loss(p, batch, undefined) as { loss: Scalar };
+        return tf.add(loss, tf.mean(tf.mul(p.slope, factor))) as Scalar;
+      },
+      async batch(step: number) {
+        const { arrays, ids } = await task.batch(step);
+        return { arrays: { ...arrays, factor: scalar(step === 2 ? 1e30 : 0) }, ids }; // whose square is no float32
+      },
+    };
+    const result = await train(sloped, { ...options, dir });
+    expect(result.skipped).toBe(1);
+    const entries = (await lines()).filter((line) => line.event === 'skipped');
+    expect(entries).toMatchObject([
+      { step: 3, reason: expect.stringMatching(/^loss [\d.e+]+, gradient norm Infinity$/) },
+    ]);
+    expect(result.losses.every(({ loss }) => Number.isFinite(loss))).toBe(true);
+  });
+
   it('count in a row across a resume', async () => {
     const task = smallTask({ bad: [4, 5, 6] });
     await train(task, { ...options, dir, ...interruptedAfter(6) });
