@@ -1,4 +1,4 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
 
-export default defineConfig(library(['src/index.ts', 'src/watchdog-worker.ts']));
+export default defineConfig(library(['src/index.ts', 'src/watchdog-worker.ts', 'src/witness.ts']));

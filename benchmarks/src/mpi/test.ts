@@ -18,8 +18,8 @@ const PENGI = fileURLToPath(new URL('../../../apps/cli/bin/pengi.js', import.met
 let [passed, failed] = [0, 0];
 const dir = await mkdtemp(join(tmpdir(), 'pengi-mpi-'));
 
-/** `pnpm test:mpi openmpi` tests one family only. */
-const [only] = process.argv.slice(2);
+/** `pnpm test:mpi openmpi` tests one family only, `pnpm test:mpi openmpi kill` only the tests with that in their names. */
+const [only, filter = ''] = process.argv.slice(2);
 const installations = findInstallations((line) => console.log(line)).filter(
   ({ family }) => only === undefined || family === only,
 );
@@ -37,6 +37,7 @@ console.log(`test:mpi: ${passed} passed, ${failed} failed, ${installations.lengt
 process.exitCode = failed > 0 ? 1 : 0;
 
 async function test(name: string, run: () => Promise<string | undefined>): Promise<void> {
+  if (!name.includes(filter)) return;
   const begun = performance.now();
   try {
     const note = await run();

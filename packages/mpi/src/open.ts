@@ -25,6 +25,8 @@ export interface MpiCommunicator extends Communicator {
   readonly version: string;
   /** The names of the machines, by rank. */
   readonly hosts: readonly string[];
+  /** The numbers of the processes, by rank. */
+  readonly pids: readonly number[];
   /**
    * Ends the processes of the whole job at once.
    * @param code the exit status, not 0
@@ -81,6 +83,7 @@ async function open({ env = process.env, ...options }: MpiOptions): Promise<MpiC
     family: library.family,
     version: library.version,
     hosts: processes.map(({ host }) => host),
+    pids: processes.map(({ pid }) => pid),
     allReduce: (data, operation) => collective.run('allReduce', () => calls.allReduce(data, operation)),
     allGather: (data) => collective.run('allGather', () => calls.allGather(data)),
     broadcast: (data, root) => collective.run('broadcast', () => calls.broadcast(data, root)),
@@ -99,7 +102,8 @@ async function open({ env = process.env, ...options }: MpiOptions): Promise<MpiC
   const lost = () => {
     if (!ended) abort(LOST);
   };
-  const watchdog = size > 1 ? await watch(calls, processes, collective.state, lost, options) : undefined;
+  const watchdog =
+    size > 1 ? await watch(calls, processes, collective.state, lost, library.family, options) : undefined;
   return communicator;
 }
 
@@ -144,13 +148,17 @@ async function watch(
   processes: readonly { host: string; pid: number }[],
   state: ReturnType<typeof activity>,
   onLost: () => void,
+  family: MpiFamily,
   { silentSeconds = 30, stuckSeconds = 3600 }: MpiOptions,
 ): Promise<Watchdog> {
   const { rank } = calls;
   const token = randomBytes(16).toString('hex');
-  const data = { rank, processes, silentSeconds, stuckSeconds, state: state.shared, token };
+  // Open MPI's launcher leaves the others a second.
+  const witness = rank === 0 && family === 'mpich';
+  const data = { rank, processes, silentSeconds, stuckSeconds, state: state.shared, token, witness };
   const watchdog = startWatchdog(data, onLost);
-  const address = rank === 0 ? { ...(await watchdog.listening), token } : { hosts: [], port: 0, token };
+  const address =
+    rank === 0 ? { ...(await watchdog.listening), token } : { hosts: [], port: 0, witness: undefined, token };
   const [server] = await gatherJson(calls, address);
   const reached = await calls.allGather(Int32Array.of(Number(await watchdog.connect(server!))));
   watchdog.unref();

@@ -1,9 +1,11 @@
 /** The watchdog's thread, see watchdog.ts. Rank 0 serves; the others connect. */
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PengiError } from '@pengi/core';
+import { startProcess } from '@pengi/core/node';
 import { heardFrom, judge, type Loss, type Place } from './judge.js';
 import {
   COLLECTIVES,
@@ -12,20 +14,22 @@ import {
   type WatchdogAddress,
   type WatchdogData,
 } from './watchdog.js';
+import type { WitnessData } from './witness.js';
 
-const { rank, processes, silentSeconds, stuckSeconds, state, token } = workerData as WatchdogData;
+const { rank, processes, silentSeconds, stuckSeconds, state, token, witness } = workerData as WatchdogData;
 const own = new Int32Array(state);
 
+/** What a process says before it leaves as it should. */
+const BYE = 'bye';
 /** How often each process says where it is. */
 const INTERVAL = 1000;
 /** How long the main thread has to end the job after it was told to. */
 const GRACE = 5000;
-/** What a process says before it leaves as it should. */
-const BYE = 'bye';
 
 const places: (Place | undefined)[] = [];
 const sockets = new Set<Socket>();
 let server: Server | undefined;
+let witnessSocket: Socket | undefined;
 let stopping = false;
 let reported = false;
 let lastTick = Date.now();
@@ -46,7 +50,7 @@ function report(lost: Loss): void {
     () => {
       if (stopping) return;
       // From here rather than from the main thread, which may compute, and before the launcher kills everything.
-      writeSync(2, `${lostError(lost).line}\n`);
+      if (!witnessSocket || lost.reason !== 'gone') writeSync(2, `${lostError(lost).line}\n`);
       say('lost');
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), GRACE); // the main thread has not ended the job
     },
@@ -114,7 +118,22 @@ function listen(socket: Socket, from: number | undefined): void {
   });
 }
 
-function serve(): void {
+/** Started here, but in a process group of its own. Gives its port; undefined where it does not start. */
+async function startWitness(): Promise<number | undefined> {
+  const data: WitnessData = { processes, token };
+  const child = startProcess(import.meta.url, 'witness', [JSON.stringify(data)], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.unref();
+  const said = await Promise.race([once(child.stdout!, 'data'), once(child, 'close'), once(child, 'error')]);
+  const port = Number(String(said[0]));
+  child.stdout!.destroy();
+  return Number.isInteger(port) && port > 0 ? port : undefined;
+}
+
+async function serve(): Promise<void> {
+  const witnessPort = witness ? await startWitness() : undefined;
   server = createServer((socket) => listen(socket, undefined));
   server.listen(0, () => {
     const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
@@ -122,46 +141,59 @@ function serve(): void {
       hostname(),
       ...addresses.filter(({ internal }) => !internal).map(({ address }) => address),
     ];
-    say({ listening: { hosts, port: (server!.address() as { port: number }).port } });
+    const { port } = server!.address() as { port: number };
+    say({ listening: { hosts, port, witness: witnessPort } });
   });
 }
 
-/** Tries one address after the other. A machine that cannot be reached is not watched, but works all the same. */
-function connect({ hosts: [host, ...others], port, token: word }: WatchdogAddress): void {
-  if (host === undefined) {
-    say({ connected: false });
-    return;
+/** Tries one address after the other. */
+function dial([host, ...others]: readonly string[], port: number): Promise<Socket | undefined> {
+  if (host === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const socket = tcpConnect({ host, port, timeout: 5000 });
+    const failed = () => {
+      socket.destroy();
+      resolve(dial(others, port));
+    };
+    socket.once('error', failed);
+    socket.once('timeout', failed);
+    socket.once('connect', () => {
+      socket.off('error', failed);
+      socket.off('timeout', failed);
+      socket.setTimeout(0);
+      resolve(socket);
+    });
+  });
+}
+
+/** A machine that cannot be reached is not watched, but works all the same. */
+async function connect({ hosts, port, witness: witnessPort, token: word }: WatchdogAddress): Promise<void> {
+  const near = processes[rank]!.host === processes[0]!.host ? ['127.0.0.1', ...hosts] : hosts;
+  if (witnessPort !== undefined) {
+    witnessSocket = await dial(near, witnessPort);
+    witnessSocket?.on('error', () => undefined);
+    witnessSocket?.write(`${word} ${rank}\n`);
   }
-  const socket = tcpConnect({ host, port, timeout: 5000 });
-  const failed = () => {
-    socket.destroy();
-    connect({ hosts: others, port, token: word });
-  };
-  socket.once('error', failed);
-  socket.once('timeout', failed);
-  socket.once('connect', () => {
-    socket.off('error', failed);
-    socket.off('timeout', failed);
-    socket.setTimeout(0);
+  if (rank === 0) return say({ connected: true });
+  const socket = await dial(near, port);
+  if (socket) {
     socket.write(`${word} ${rank}\n`);
     places[0] = heardFrom('0 0 0', undefined, Date.now());
     listen(socket, 0);
-    say({ connected: true });
-  });
+  }
+  say({ connected: socket !== undefined });
 }
 
 parentPort!.on('message', (message: ToWatchdog) => {
-  if (message === 'stop') return stop();
-  const { hosts, ...rest } = message.connect;
-  const sameHost = processes[rank]!.host === processes[0]!.host;
-  if (rank === 0) say({ connected: true });
-  else connect({ hosts: sameHost ? ['127.0.0.1', ...hosts] : hosts, ...rest });
+  if (message === 'stop') stop();
+  else connect(message.connect);
 });
 
 function stop(): void {
   stopping = true;
   clearInterval(timer);
   for (const socket of sockets) socket.end(`${BYE}\n`);
+  witnessSocket?.end(`${BYE}\n`);
   server?.close();
   parentPort!.close();
   setTimeout(() => process.exit(), INTERVAL).unref(); // of this thread: whoever does not close is not waited for

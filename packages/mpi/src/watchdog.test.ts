@@ -12,6 +12,7 @@ function start(rank: number, onLost = () => expect.fail('nobody is lost')) {
     stuckSeconds: 600,
     state: state.shared,
     token: 'word',
+    witness: false,
   };
   return startWatchdog(data, onLost);
 }
@@ -26,7 +27,7 @@ describe('watchdogs', () => {
 
   it('say so when the first cannot be reached', async () => {
     const alone = start(1);
-    expect(await alone.connect({ hosts: [], port: 1, token: 'word' })).toBe(false);
+    expect(await alone.connect({ hosts: [], port: 1, witness: undefined, token: 'word' })).toBe(false);
     await alone.stop();
   });
 });

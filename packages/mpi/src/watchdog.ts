@@ -37,21 +37,28 @@ export interface WatchdogData {
   state: SharedArrayBuffer;
   /** Of the process itself; rank 0's is the one that counts. */
   token: string;
+  /** Whether rank 0 starts a witness. */
+  witness: boolean;
 }
 
 /** Where rank 0's watchdog listens, and what has to be said to it first. */
 export interface WatchdogAddress {
   hosts: readonly string[];
   port: number;
+  /** Of the witness on the same machine, where there is one. */
+  witness: number | undefined;
   token: string;
 }
 
+/** Where rank 0 can be found. */
+export type Listening = Pick<WatchdogAddress, 'hosts' | 'port' | 'witness'>;
+
 export type ToWatchdog = { connect: WatchdogAddress } | 'stop';
-export type FromWatchdog = { listening: { hosts: string[]; port: number } } | { connected: boolean } | 'lost';
+export type FromWatchdog = { listening: Listening } | { connected: boolean } | 'lost';
 
 export interface Watchdog {
   /** Of rank 0 only. */
-  readonly listening: Promise<{ hosts: string[]; port: number }>;
+  readonly listening: Promise<Listening>;
   /** Whether rank 0's could be reached; rank 0 reaches itself. */
   connect(address: WatchdogAddress): Promise<boolean>;
   /** From here on it does not keep the process alive. */
@@ -65,7 +72,7 @@ export function startWatchdog(workerData: WatchdogData, onLost: () => void): Wat
   const worker: Worker = startWorker(import.meta.url, 'watchdog-worker', { workerData });
   // A watchdog that fails must not end what it watches.
   worker.on('error', (error) => process.stderr.write(`pengi: no watchdog any more: ${error.message}\n`));
-  const [listening, connected] = [deferred<{ hosts: string[]; port: number }>(), deferred<boolean>()];
+  const [listening, connected] = [deferred<Listening>(), deferred<boolean>()];
   worker.on('message', (message: FromWatchdog) => {
     if (message === 'lost') onLost();
     else if ('connected' in message) connected.resolve(message.connected);

@@ -22,7 +22,7 @@ export async function joinJob(context: Context): Promise<Job> {
   if (!launcher || launcher.size === 1)
     return { context, end: async () => undefined, fail: (error) => error };
   const communicator = await openMpi();
-  const { rank, hosts } = communicator;
+  const { rank, hosts, pids, family } = communicator;
   const onThisHost = hosts.filter((host) => host === hosts[rank]).length;
   // The launcher may have given this process its own cores; if not, processes of one machine share them.
   const threads = Math.max(1, Math.min(availableParallelism(), Math.floor(cpus().length / onThisHost)));
@@ -33,8 +33,12 @@ export async function joinJob(context: Context): Promise<Job> {
     warn: () => undefined,
     progress: silentProgress,
   };
-  if (rank === 0)
+  if (rank === 0) {
     context.say(`${hosts.length} processes, machines: ${new Set(hosts).size}, ${communicator.version}`);
+    // When a process is killed, MPICH's launcher kills the others within milliseconds, and names the number alone.
+    if (family === 'mpich')
+      context.say(`pids by rank: ${pids.map((pid, i) => `${i} ${hosts[i]}:${pid}`).join(', ')}`);
+  }
   return {
     context: rank === 0 ? { ...context, engine } : { ...context, engine, ...silent },
     communicator,

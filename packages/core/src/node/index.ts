@@ -1,4 +1,4 @@
 export { fileError, freeBytes, makeFolder, syncFolder, writeFileAtomic } from './atomic.js';
 export { acquireLock, isAlive, type Lock, type LockHolder, type LockOptions, withLock } from './lock.js';
 export { formatSeconds, stderrProgress } from './progress.js';
-export { startWorker } from './worker.js';
+export { startProcess, startWorker } from './worker.js';
