@@ -16,7 +16,7 @@ async function entryPath(): Promise<string> {
 
 describe('the feature cache', () => {
   it('gives back what was written, bit for bit, and nothing for another key', async () => {
-    const cache = createFeatureCache(folder(), 4);
+    const cache = createFeatureCache(folder(), 4, 'float32');
     expect(await cache.read(key)).toBeUndefined();
     await cache.write(key, feature);
     const found = await cache.read(key);
@@ -26,7 +26,7 @@ describe('the feature cache', () => {
   });
 
   it('takes no entry of which a single bit is changed', async () => {
-    const cache = createFeatureCache(folder(), 4);
+    const cache = createFeatureCache(folder(), 4, 'float32');
     await cache.write(key, feature);
     const path = await entryPath();
     const intact = await readFile(path);
@@ -39,7 +39,7 @@ describe('the feature cache', () => {
   });
 
   it('takes no entry that is cut or longer', async () => {
-    const cache = createFeatureCache(folder(), 4);
+    const cache = createFeatureCache(folder(), 4, 'float32');
     await cache.write(key, feature);
     const path = await entryPath();
     const intact = await readFile(path);
@@ -52,16 +52,16 @@ describe('the feature cache', () => {
   });
 
   it('takes no entry of another key or another number of values', async () => {
-    const cache = createFeatureCache(folder(), 4);
+    const cache = createFeatureCache(folder(), 4, 'float32');
     await cache.write(key, feature);
     const other = key.replace(/.$/, (digit) => (digit === '0' ? '1' : '0'));
     await writeFile((await entryPath()).replace(key, other), await readFile(await entryPath()));
     expect(await cache.read(other)).toBeUndefined();
-    expect(await createFeatureCache(folder(), 5).read(key)).toBeUndefined();
+    expect(await createFeatureCache(folder(), 5, 'float32').read(key)).toBeUndefined();
   });
 
   it('makes its folder, and again when it was deleted', async () => {
-    const cache = createFeatureCache(join(folder(), 'not', 'yet'), 4);
+    const cache = createFeatureCache(join(folder(), 'not', 'yet'), 4, 'float32');
     await cache.write(key, feature);
     await rm(join(folder(), 'not'), { recursive: true });
     expect(await cache.read(key)).toBeUndefined();
@@ -70,7 +70,7 @@ describe('the feature cache', () => {
   });
 
   it('leaves one whole entry and nothing else when many write the same', async () => {
-    const caches = Array.from({ length: 8 }, () => createFeatureCache(folder(), 4));
+    const caches = Array.from({ length: 8 }, () => createFeatureCache(folder(), 4, 'float32'));
     await Promise.all(caches.map((cache) => cache.write(key, feature)));
     expect(await caches[0]?.read(key)).toEqual(feature);
     expect(await readdir(join(folder(), key.slice(0, 2)))).toEqual([`${key}.logmel`]);
@@ -78,10 +78,10 @@ describe('the feature cache', () => {
 
   it('says so when it cannot be written', async () => {
     await writeFile(join(folder(), 'file'), '');
-    const cache = createFeatureCache(join(folder(), 'file'), 4);
+    const cache = createFeatureCache(join(folder(), 'file'), 4, 'float32');
     expect(await failure(cache.write(key, feature))).toMatchObject({ code: 'E_CANNOT_CREATE' });
     await mkdir(join(folder(), key.slice(0, 2), `${key}.logmel`, 'x'), { recursive: true });
-    expect(await failure(createFeatureCache(folder(), 4).write(key, feature))).toMatchObject({
+    expect(await failure(createFeatureCache(folder(), 4, 'float32').write(key, feature))).toMatchObject({
       code: expect.stringMatching(/^E_(CANNOT_CREATE|IO)$/),
     });
   });

@@ -37,7 +37,7 @@ describe('the cache', () => {
 
     const second = counting(true);
     const read = await second.extract(audio);
-    expect(read).toEqual({ ...computed, fromCache: 1 });
+    expect(read).toEqual({ ...computed, fromCache: 1, written: 0 });
     expect(second.count.decodes).toBe(0);
     expect((await counting(false).extract(audio)).logMels).toEqual(computed.logMels);
   });
@@ -119,7 +119,7 @@ describe('the cache', () => {
     expect((await extract(audio)).failure).toMatchObject({ code: 'E_AUDIO_TRUNCATED', file: audio });
     const kept = await extract(audio, [plain], true);
     expect(kept.warnings).toHaveLength(1);
-    expect(await extract(audio, [plain], true)).toEqual({ ...kept, fromCache: 1 });
+    expect(await extract(audio, [plain], true)).toEqual({ ...kept, fromCache: 1, written: 0 });
     expect((await extract(audio)).failure).toMatchObject({ code: 'E_AUDIO_TRUNCATED' });
   });
 

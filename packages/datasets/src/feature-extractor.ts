@@ -1,6 +1,20 @@
-import { createFrontend, type DecodedAudio, decodeAudio, type FrontendConfig } from '@pengi/audio-frontend';
+import {
+  createFrontend,
+  type DecodedAudio,
+  decodeAudio,
+  type FrontendConfig,
+  fitToLength,
+  scaleToPeak,
+  trimLeadingSilence,
+} from '@pengi/audio-frontend';
 import { isPengiError, PengiError } from '@pengi/core';
-import { type CachedFeature, cacheKey, createFeatureCache } from './feature-cache.js';
+import {
+  type CachedFeature,
+  cacheKey,
+  createFeatureCache,
+  type FeatureDtype,
+  rounded,
+} from './feature-cache.js';
 import { readRegularFile, sha256 } from './files.js';
 
 /** What makes an extractor; plain data, so that it can be sent to a worker. */
@@ -8,14 +22,20 @@ export interface ExtractorSettings {
   readonly frontend: FrontendConfig;
   /** Null for no cache. */
   readonly cacheDir: string | null;
+  /** Of the values, in the cache or not; 'float32' by default. */
+  readonly dtype?: FeatureDtype;
 }
 
 /** A file and the ways in which its log-mel is wanted. */
 export interface FileRequest {
   readonly audio: string;
+  /** The file's content, where it is at hand already. */
+  readonly bytes?: Uint8Array;
   readonly variants: readonly Variant[];
   readonly allowDamaged: boolean;
   readonly maxSeconds: number;
+  /** Read the cache, but do not write to it. */
+  readonly readOnly?: boolean;
 }
 
 export interface Variant {
@@ -23,11 +43,24 @@ export interface Variant {
   readonly speed: number;
   /** Null for all. */
   readonly seconds: number | null;
+  /** Where the part that is meant begins, in seconds; absent for the start. */
+  readonly start?: number;
+  /**
+   * Recordings that are longer than the front end's duration are analysed up to this many seconds, rather than cropped: the
+   * log-mel has more frames, and nothing is clamped below its peak yet. Absent for a log-mel of the usual size.
+   */
+  readonly whole?: number;
 }
 
 /** The file's log-mels in the order of its variants; or why the file cannot be used. */
 export type FileReply =
-  | { readonly logMels: Float32Array[]; readonly warnings: readonly string[]; readonly fromCache: number }
+  | {
+      readonly logMels: Float32Array[];
+      readonly warnings: readonly string[];
+      readonly fromCache: number;
+      /** Bytes that were put into the cache. */
+      readonly written: number;
+    }
   | { readonly failure: PengiError };
 
 export type Extractor = (request: FileRequest) => Promise<FileReply>;
@@ -39,35 +72,29 @@ export type Extractor = (request: FileRequest) => Promise<FileReply>;
  * @throws PengiError E_CONFIG; the extractor throws what concerns the cache (E_CANNOT_CREATE, E_DISK_FULL, E_IO)
  */
 export function createExtractor(settings: ExtractorSettings, decode = decodeAudio): Extractor {
-  const { frontend: config, cacheDir } = settings;
-  const frontend = createFrontend(config);
-  const values = frontend.frames * config.mels;
-  const cache = cacheDir === null ? undefined : createFeatureCache(cacheDir, values);
+  const { frontend: config, cacheDir, dtype = 'float32' } = settings;
+  const cache = cacheDir === null ? undefined : createFeatureCache(cacheDir, config.mels, dtype);
+  const analyse = createAnalyser(config);
+  const keyOf = (content: string, variant: Variant, allowDamaged: boolean) =>
+    cacheKey({ content, config, variant, allowDamaged, ...(dtype !== 'float32' && { dtype }) });
 
-  const analyse = (audio: DecodedAudio, { speed, seconds }: Variant): CachedFeature => {
-    const { sampleRate } = audio;
-    const cut = seconds === null ? undefined : Math.ceil(seconds * sampleRate);
-    const { samples, warnings } = frontend.prepare({
-      channels: audio.channels.map((channel) => channel.subarray(0, cut)),
-      sampleRate: spedUpRate(sampleRate, speed),
-    });
-    return { logMel: frontend.logMel(samples), warnings: [...audio.warnings, ...warnings] };
-  };
-
-  const readFeatures = async ({ audio: path, variants, allowDamaged, maxSeconds }: FileRequest) => {
-    const bytes = await readRegularFile(path, MAX_FILE_BYTES, 'E_AUDIO_TOO_LONG');
+  const readFeatures = async (request: FileRequest) => {
+    const { audio: path, variants, allowDamaged, maxSeconds } = request;
+    const bytes = request.bytes ?? (await readRegularFile(path, MAX_FILE_BYTES, 'E_AUDIO_TOO_LONG'));
     const content = cache === undefined ? '' : sha256(bytes);
     const entries = await Promise.all(
       variants.map(async (variant): Promise<Entry> => {
-        const key = cache === undefined ? '' : cacheKey({ content, config, variant, allowDamaged });
+        const key = cache === undefined ? '' : keyOf(content, variant, allowDamaged);
         return { variant, key, kept: await cache?.read(key) };
       }),
     );
     if (entries.every(isKept)) return entries.map(({ kept }) => ({ feature: kept }));
     const audio = await decode(bytes, { name: path, allowDamaged, maxSeconds });
-    return entries.map(({ variant, key, kept }) =>
-      kept === undefined ? { feature: analyse(audio, variant), key } : { feature: kept },
-    );
+    return entries.map(({ variant, key, kept }) => {
+      if (kept !== undefined) return { feature: kept };
+      const { logMel, warnings } = analyse(audio, variant);
+      return { feature: { logMel: rounded(logMel, dtype), warnings }, key };
+    });
   };
 
   return async (request) => {
@@ -79,11 +106,13 @@ export function createExtractor(settings: ExtractorSettings, decode = decodeAudi
       throw error;
     }
     const fresh = found.flatMap(({ feature, key }) => (key === undefined ? [] : { feature, key }));
-    await Promise.all(fresh.map(({ feature, key }) => cache?.write(key, feature)));
+    const store = request.readOnly ? undefined : cache;
+    const sizes = await Promise.all(fresh.map(({ feature, key }) => store?.write(key, feature) ?? 0));
     return {
       logMels: found.map(({ feature }) => feature.logMel),
       warnings: [...new Set(found.flatMap(({ feature }) => feature.warnings))],
       fromCache: found.length - fresh.length,
+      written: sizes.reduce((sum, size) => sum + size, 0),
     };
   };
 }
@@ -99,6 +128,38 @@ function isKept(entry: Entry): entry is Entry & { kept: CachedFeature } {
 }
 
 const MAX_FILE_BYTES = 2 ** 30;
+
+function createAnalyser(config: FrontendConfig): (audio: DecodedAudio, variant: Variant) => CachedFeature {
+  const frontend = createFrontend(config);
+  const unclamped = config.topDb === null ? frontend : createFrontend({ ...config, topDb: null });
+  const length = Math.round(config.durationSeconds * config.sampleRate);
+
+  /** As `Frontend.prepare`, but for the crop. */
+  const prepareWhole = (audio: { channels: Float32Array[]; sampleRate: number }, limit: number) => {
+    const { samples, warnings } = frontend.resampled(audio);
+    const { trimSilence, peak, fit } = config;
+    const trimmed = trimSilence === null ? samples : trimLeadingSilence(samples, trimSilence.belowPeakDb);
+    const scaled = peak === null ? trimmed : scaleToPeak(trimmed, peak);
+    const most = Math.max(length, Math.round(limit * config.sampleRate));
+    return {
+      samples:
+        scaled.length <= length ? fitToLength(scaled, length, { mode: fit }) : scaled.subarray(0, most),
+      warnings,
+    };
+  };
+
+  return (audio, { speed, seconds, start = 0, whole }) => {
+    const from = Math.floor(start * audio.sampleRate);
+    const to = seconds === null ? undefined : from + Math.ceil(seconds * audio.sampleRate);
+    const part = {
+      channels: audio.channels.map((channel) => channel.subarray(from, to)),
+      sampleRate: spedUpRate(audio.sampleRate, speed),
+    };
+    const { samples, warnings } = whole === undefined ? frontend.prepare(part) : prepareWhole(part, whole);
+    const { logMel } = whole === undefined ? frontend : unclamped;
+    return { logMel: logMel(samples), warnings: [...audio.warnings, ...warnings] };
+  };
+}
 
 /**
  * The rate that a recording is taken to have so that it sounds `semitones` higher. It is rounded to a multiple of 100

@@ -39,7 +39,8 @@ export function createFeaturePool(size: number, start: () => Worker): FeaturePoo
         idle.delete(worker);
         busy.set(worker, job);
         worker.ref();
-        worker.postMessage(job.request);
+        const request = withOwnBytes(job.request);
+        worker.postMessage(request, request.bytes === undefined ? [] : [request.bytes.buffer as ArrayBuffer]);
       } catch (error) {
         job.reject(ended(job.request.audio, error)); // no thread could be started
       }
@@ -88,6 +89,13 @@ export function createFeaturePool(size: number, start: () => Worker): FeaturePoo
       await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()));
     },
   };
+}
+
+/** Bytes are handed over, not copied: a view of a larger buffer would take all of it along. */
+function withOwnBytes(request: FileRequest): FileRequest {
+  const { bytes } = request;
+  if (bytes === undefined || bytes.byteLength === bytes.buffer.byteLength) return request;
+  return { ...request, bytes: Uint8Array.from(bytes) };
 }
 
 function revive(data: Record<string, unknown>): PengiError {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { createFrontend, type FrontendConfig } from '@pengi/audio-frontend';
 import { PengiError, type StartProgress, silentProgress } from '@pengi/core';
 import { startWorker } from '@pengi/core/node';
+import type { FeatureDtype } from './feature-cache.js';
 import {
   createExtractor,
   type ExtractorSettings,
@@ -56,6 +57,8 @@ export interface FeatureLoaderOptions {
   readonly frontend: FrontendConfig;
   /** Where log-mels are kept; null (the default) for nowhere. Made when it is missing. */
   readonly cacheDir?: string | null;
+  /** Of the values, kept or not: 'float32' by default. */
+  readonly dtype?: FeatureDtype;
   /** Threads; as many as the machine has cores by default, 0 for the calling thread alone. */
   readonly workers?: number;
   readonly progress?: StartProgress;
@@ -67,15 +70,14 @@ export interface FeatureLoaderOptions {
  * @throws PengiError E_CONFIG for a front end that is wrong or that crops at random, E_USAGE
  */
 export function createFeatureLoader(options: FeatureLoaderOptions): FeatureLoader {
-  const { frontend, cacheDir = null, workers = availableParallelism(), progress = silentProgress } = options;
+  const { frontend, cacheDir = null, dtype = 'float32', progress = silentProgress } = options;
+  const { workers = availableParallelism() } = options;
   const { frames } = createFrontend(frontend);
   if (frontend.crop === 'random')
     throw new PengiError('E_CONFIG', "crop is 'random', which gives another log-mel at every call", {
       hint: "use 'start' or 'centre'",
     });
-  if (!Number.isInteger(workers) || workers < 0)
-    throw new PengiError('E_USAGE', `workers is ${workers}; it is a number of threads, 0 or more`);
-  const { extract, close } = createPool({ frontend, cacheDir }, workers);
+  const { extract, close } = createPool({ frontend, cacheDir, dtype }, workers);
 
   return {
     async load(items, { allowDamaged = false, maxSeconds = 600 } = {}) {
@@ -96,7 +98,10 @@ export function createFeatureLoader(options: FeatureLoaderOptions): FeatureLoade
   };
 }
 
-function createPool(settings: ExtractorSettings, workers: number): FeaturePool {
+/** An extractor on `workers` threads, or in this one. @throws PengiError E_CONFIG, E_USAGE */
+export function createPool(settings: ExtractorSettings, workers: number): FeaturePool {
+  if (!Number.isInteger(workers) || workers < 0)
+    throw new PengiError('E_USAGE', `workers is ${workers}; it is a number of threads, 0 or more`);
   if (workers === 0) return { extract: createExtractor(settings), close: async () => {} };
   return createFeaturePool(workers, () =>
     startWorker(import.meta.url, 'feature-worker', { workerData: settings }),

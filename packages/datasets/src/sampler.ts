@@ -109,7 +109,7 @@ function drawEpochs(count: number, seed: number): Draw {
 }
 
 /** `compute` that remembers its last two results: a batch can lie across two epochs. */
-function lastKept<T>(compute: (key: number) => T): (key: number) => T {
+export function lastKept<T>(compute: (key: number) => T): (key: number) => T {
   const kept = new Map<number, T>();
   return (key) => {
     const known = kept.get(key);

@@ -16,6 +16,10 @@ export interface FetchOptions {
   /** Told what is worth knowing: a lost connection, for instance. */
   say: (line: string) => void;
   signal?: AbortSignal | undefined;
+  /** A connection that gives nothing for so long is lost; a minute by default. */
+  idleMs?: number | undefined;
+  /** Count a server that cannot be reached among what is tried again, rather than give up at once. */
+  retryOffline?: boolean | undefined;
 }
 
 /** Codes of errors that say: this machine does not reach that server. */
@@ -67,7 +71,7 @@ async function receiveAll(what: Transfer, target: string, options: FetchOptions)
   try {
     for (let failures = 0; ; ) {
       try {
-        await transfer(what, { signal, onBytes });
+        await transfer(what, { signal, idleMs: options.idleMs, onBytes });
         return;
       } catch (error) {
         if (signal?.aborted) throw interrupted(signal.reason, await lengthOf(what.partial));
@@ -76,7 +80,8 @@ async function receiveAll(what: Transfer, target: string, options: FetchOptions)
         failures = length > longest ? 0 : failures + 1;
         longest = Math.max(longest, length);
         const reason = reasonOf(error);
-        const offline = !reached && OFFLINE.includes((error as NodeJS.ErrnoException).code ?? '');
+        const offline =
+          !options.retryOffline && !reached && OFFLINE.includes((error as NodeJS.ErrnoException).code ?? '');
         if (offline || failures > retries) throw unreachable(error, what.url, target, length);
         say(`${options.label}: ${reason}; trying again (${formatBytes(length)} are there)`);
         // The first attempt after progress comes at once; then 1, 2, 4 … seconds apart.

@@ -5,7 +5,6 @@ import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
 
-/** A connection that gives nothing for so long is lost. */
 const IDLE_MS = 60_000;
 const MAX_REDIRECTS = 10;
 
@@ -13,6 +12,7 @@ const MAX_REDIRECTS = 10;
  * The answer to a GET request, redirects followed, its body unread: read it or destroy it. Honours HTTP_PROXY, HTTPS_PROXY,
  * ALL_PROXY and NO_PROXY. On node:http, since undici 7 ends the process when a server closes the
  * connection while the body waits to be read (nodejs/undici#5360), which is what a slow disk makes of an interrupted download.
+ * @param idleMs a connection that gives nothing for so long is lost; a minute by default
  * @throws PengiError E_USAGE for a proxy that is no URL, E_IO for a redirect from https to something else; any other error
  *   for what the network does
  */
@@ -20,10 +20,11 @@ export async function get(
   url: string,
   headers: Record<string, string>,
   signal?: AbortSignal,
+  idleMs = IDLE_MS,
 ): Promise<IncomingMessage> {
   let address = new URL(url);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const answer = await request(address, headers, signal);
+    const answer = await request(address, headers, signal, idleMs);
     const { location } = answer.headers;
     if (![301, 302, 303, 307, 308].includes(answer.statusCode ?? 0) || location === undefined) return answer;
     answer.destroy();
@@ -35,13 +36,18 @@ export async function get(
   throw new Error(`more than ${MAX_REDIRECTS} redirects`);
 }
 
-function request(url: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<IncomingMessage> {
+function request(
+  url: URL,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+  idleMs: number,
+): Promise<IncomingMessage> {
   const send = url.protocol === 'https:' ? getHttps : getHttp;
-  const options = { headers, agent: proxyAgent(url) ?? false, timeout: IDLE_MS, ...(signal && { signal }) };
+  const options = { headers, agent: proxyAgent(url) ?? false, timeout: idleMs, ...(signal && { signal }) };
   return new Promise((resolve, reject) => {
     const sent = send(url, options, resolve);
     sent.on('error', reject);
-    sent.on('timeout', () => sent.destroy(new Error(`nothing came for ${IDLE_MS / 1000} s`)));
+    sent.on('timeout', () => sent.destroy(new Error(`nothing came for ${idleMs / 1000} s`)));
   });
 }
 

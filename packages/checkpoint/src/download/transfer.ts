@@ -18,6 +18,8 @@ export interface Transfer {
 
 export interface TransferOptions {
   signal?: AbortSignal | undefined;
+  /** A connection that gives nothing for so long is lost. */
+  idleMs?: number | undefined;
   /** Told the length of the file so far, and the whole when it is known. */
   onBytes: (done: number, total: number | undefined) => void;
 }
@@ -32,7 +34,7 @@ interface Origin {
  * One request for what is missing of a file. When it returns, the partial file is as long as the server says.
  * @throws PengiError where trying again is of no use; any other error where it is
  */
-export async function transfer(what: Transfer, { signal, onBytes }: TransferOptions): Promise<void> {
+export async function transfer(what: Transfer, { signal, idleMs, onBytes }: TransferOptions): Promise<void> {
   const { url, partial, size } = what;
   const origin = await readOrigin(partial);
   const etag = origin?.url === url ? origin.etag : undefined;
@@ -41,7 +43,8 @@ export async function transfer(what: Transfer, { signal, onBytes }: TransferOpti
   if (have > 0 && have === size) return;
 
   const range = have === 0 ? {} : { range: `bytes=${have}-`, ...(etag && { 'if-range': etag }) };
-  const answer = await get(url, { 'accept-encoding': 'identity', 'user-agent': 'pengi', ...range }, signal);
+  const identity = { 'accept-encoding': 'identity', 'user-agent': 'pengi' };
+  const answer = await get(url, { ...identity, ...range }, signal, idleMs);
   try {
     const { statusCode: status, headers } = answer;
     const given = contentRange(headers);

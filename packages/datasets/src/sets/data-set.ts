@@ -88,6 +88,14 @@ export interface DataSet extends DataSetFacts {
   read(root: string, options?: ReadOptions): Promise<Reading>;
   /** The classes: as published, or from the copy's own vocabulary file; undefined for sets without classes. */
   vocabulary(root: string): Promise<readonly string[] | undefined>;
+  /** The splits that are unpacked in full. @throws PengiError E_NOT_FOUND when there is no copy */
+  splitsIn(root: string): Promise<string[]>;
+  /**
+   * What the set's tables say of where its recordings come from (`Item.sources`), by item. Recordings need not be there,
+   * nor all that a split needs: what can be read is.
+   * @throws PengiError E_NOT_FOUND when no table is there
+   */
+  sourcesIn(root: string, split?: string | readonly string[]): Promise<Map<string, readonly string[]>>;
 }
 
 export interface DataSetDefinition extends DataSetFacts {
@@ -138,6 +146,28 @@ export function defineDataSet({ readSplit, readVocabulary, ...facts }: DataSetDe
       if (facts.classes || !readVocabulary) return facts.classes;
       const folder = await locate(facts, root);
       return readVocabulary(sourceOf(folder, createFinder(folder), () => undefined));
+    },
+    async splitsIn(root) {
+      const folder = await locate(facts, root);
+      const lacking = await Promise.all(
+        Object.keys(facts.splits).map((split) => missingNeeds(facts, folder, split)),
+      );
+      return Object.keys(facts.splits).filter((_, i) => lacking[i] === undefined);
+    },
+    async sourcesIn(root, split = Object.keys(facts.splits)) {
+      const folder = await locate(facts, root);
+      const source = sourceOf(folder, createFinder(folder), () => undefined);
+      const found = new Map<string, readonly string[]>();
+      let failed: unknown;
+      for (const name of [split].flat())
+        try {
+          for await (const { id, sources = [] } of readSplit(source, name))
+            found.set(`${name}/${id}`, sources);
+        } catch (error) {
+          failed = error;
+        }
+      if (found.size === 0 && failed !== undefined) throw failed;
+      return found;
     },
   };
 }

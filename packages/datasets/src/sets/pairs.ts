@@ -13,6 +13,8 @@ export interface Pair {
   /** Seconds. */
   readonly start?: number;
   readonly end?: number;
+  /** The item's. */
+  readonly sources?: readonly string[];
 }
 
 export interface PairOptions {
@@ -136,8 +138,12 @@ export function trainingPairs(set: TrainingSetId, items: readonly Item[], option
     }
     const texts = template(item, choices);
     if (texts.length === 0) leftOut['no target']++;
-    const { id, audio, start, end } = item;
-    const part = { ...(start !== undefined && { start }), ...(end !== undefined && { end }) };
+    const { id, audio, start, end, sources } = item;
+    const part = {
+      ...(start !== undefined && { start }),
+      ...(end !== undefined && { end }),
+      ...(sources && { sources }),
+    };
     for (const [n, [prompt, target]] of texts.entries())
       pairs.push({ id: texts.length > 1 ? `${id}#${n + 1}` : id, audio, prompt, target, ...part });
   }
