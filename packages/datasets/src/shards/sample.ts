@@ -43,9 +43,10 @@ export async function* samplesOf(
   read: ReadAt,
   size: number,
   file: string,
+  onEnd?: (isMarked: boolean) => void,
 ): AsyncGenerator<Sample | SampleProblem> {
   let group: NamedMember[] = [];
-  for await (const member of tarMembers(read, size, file)) {
+  for await (const member of tarMembers(read, size, file, onEnd)) {
     const named = namedMember(member);
     if (named === undefined) continue;
     if ('message' in named) yield named;
@@ -115,12 +116,12 @@ async function toSample(members: readonly NamedMember[], read: ReadAt): Promise<
   if (end - start > MAX_SAMPLE) return problem(`has ${end - start} bytes; at most ${MAX_SAMPLE} are read`);
   const notes: { json?: Record<string, unknown>; txt?: string; cls?: string } = {};
   for (const { extension, offset, bytes } of members) {
-    if (extension !== 'json' && extension !== 'txt' && extension !== 'cls') continue;
-    if (bytes > MAX_NOTE)
-      return problem(`has a .${extension} of ${bytes} bytes; at most ${MAX_NOTE} are read`);
+    const kind = extension.split('.').at(-1);
+    if ((kind !== 'json' && kind !== 'txt' && kind !== 'cls') || notes[kind] !== undefined) continue;
+    if (bytes > MAX_NOTE) return problem(`has a .${kind} of ${bytes} bytes; at most ${MAX_NOTE} are read`);
     const text = utf8(await read(offset, bytes));
-    if (text === undefined) return problem(`has a .${extension} that is not UTF-8`);
-    if (extension !== 'json') notes[extension] = text.trim();
+    if (text === undefined) return problem(`has a .${kind} that is not UTF-8`);
+    if (kind !== 'json') notes[kind] = text.trim();
     else {
       const json = parsed(text);
       if (json === undefined) return problem('has a .json that is no JSON object');

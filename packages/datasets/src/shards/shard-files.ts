@@ -14,6 +14,8 @@ export function createShardFiles(
   const handles = new Map<number, Promise<FileHandle>>();
   const users = new Map<number, number>();
   const ahead = new Set<number>();
+  const hasRoomAhead =
+    (most + 1) * known.reduce((largest, { bytes }) => Math.max(largest, bytes), 0) <= cache.maxBytes;
   let queue = Promise.resolve();
   let isClosed = false;
 
@@ -75,11 +77,10 @@ export function createShardFiles(
         else users.delete(shard);
       }
     },
-    /** Brings a shard of a server here, one after the other, where the cache has room for it beside those in use. */
+    /** Brings a shard of a server here, one after the other, where the cache has room for it beside those that may be open. */
     prefetch(shard: number): void {
       const name = shards[shard] as string;
-      const inUse = [...handles.keys()].reduce((sum, i) => sum + (known[i]?.bytes ?? 0), 0);
-      if (!isUrl(name) || ahead.has(shard) || inUse + (known[shard]?.bytes ?? 0) > cache.maxBytes) return;
+      if (!isUrl(name) || ahead.has(shard) || handles.has(shard) || !hasRoomAhead) return;
       ahead.add(shard);
       queue = queue.then(async () => {
         if (isClosed) return;

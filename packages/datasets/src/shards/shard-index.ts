@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { PengiError, type StartProgress, silentProgress } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { z } from 'zod';
+import { BLOCK } from '../tar/header.js';
 import { type Sample, type SampleNotes, type SampleProblem, samplesOf } from './sample.js';
 
 /**
@@ -96,12 +97,12 @@ export function decodeIndex(text: string, file: string): ShardIndex {
       return refuse(at + 1, 'a line that does not belong there');
     }
   };
-  const { samples: announced, sha256, ...head } = parsed(Head, 0);
+  const { samples: announced, sha256, shard, bytes, problems } = parsed(Head, 0);
   const samples = lines.slice(1).map((_, i) => parsed(Line, i + 1) as IndexedSample);
   if (samples.length !== announced) refuse(1, `${samples.length} of ${announced} samples`);
-  const outside = samples.findIndex(({ start, bytes }) => start + bytes > head.bytes + 512);
+  const outside = samples.findIndex((sample) => sample.start + sample.bytes > bytes + BLOCK); // the padding may lack
   if (outside >= 0) refuse(outside + 2, 'a sample behind the end of the shard');
-  return { ...head, ...(sha256 && { sha256 }), samples };
+  return { shard, bytes, ...(sha256 && { sha256 }), samples, problems };
 }
 
 /** @throws PengiError E_NOT_FOUND, E_IO, E_DATA */
@@ -142,17 +143,15 @@ export async function scanShard(
     };
     const samples: IndexedSample[] = [];
     const problems: SampleProblem[] = [];
-    let end = 0;
-    for await (const sample of samplesOf(read, size, name)) {
+    const onEnd = (isMarked: boolean) => {
+      // GNU's and Python's tar write one; without it a part may be missing, cut between two members.
+      if (!isMarked)
+        problems.push({ key: '', start: size, message: 'the shard has no end mark: is it whole?' });
+    };
+    for await (const sample of samplesOf(read, size, name, onEnd)) {
       if ('message' in sample) problems.push(sample);
-      else {
-        samples.push(indexed(sample));
-        end = sample.end;
-      }
+      else samples.push(indexed(sample));
     }
-    // Both GNU's and Python's tar end with blocks of zeros; without them a part may be missing, cut between two members.
-    if (samples.length > 0 && end >= size)
-      problems.push({ key: '', start: end, message: 'the shard has no end mark: is it whole?' });
     return { shard: basename(name), bytes: size, samples, problems };
   } catch (error) {
     throw fileError(error, path, 'read');
@@ -162,6 +161,6 @@ export async function scanShard(
   }
 }
 
-export function indexed({ key, start, end, audio, notes }: Sample): IndexedSample {
+function indexed({ key, start, end, audio, notes }: Sample): IndexedSample {
   return { key, start, bytes: end - start, extension: audio.extension, notes };
 }

@@ -26,9 +26,15 @@ const MAX_PAX = 1024 * 1024;
  * The members of a tar (POSIX ustar and pax, GNU long names), in order. Bodies are passed over.
  * @param size of the whole; nothing is read beyond
  * @param file for messages
+ * @param onEnd told whether there is an end mark, a block of zeros
  * @throws PengiError E_DATA, with file and offset: a damaged header, a member that ends behind the end, sparse files
  */
-export async function* tarMembers(read: ReadAt, size: number, file: string): AsyncGenerator<TarMember> {
+export async function* tarMembers(
+  read: ReadAt,
+  size: number,
+  file: string,
+  onEnd: (isMarked: boolean) => void = () => undefined,
+): AsyncGenerator<TarMember> {
   const refuse = (at: number, message: string, hint?: string): never => {
     throw new PengiError('E_DATA', message, { file: `${file}@${at}`, ...(hint && { hint }) });
   };
@@ -39,7 +45,7 @@ export async function* tarMembers(read: ReadAt, size: number, file: string): Asy
     const block = await read(at, BLOCK);
     if (block.length < BLOCK) refuse(at, `ends within a header, after ${size} bytes`, UNFINISHED);
     const header = parseHeader(block);
-    if (header === 'end') break;
+    if (header === 'end') return onEnd(true);
     if ('problem' in header) return refuse(at, header.problem, at === 0 ? hintFor(block) : DAMAGED);
     const { type } = header;
     const name = extended.name ?? header.name;
@@ -73,6 +79,7 @@ export async function* tarMembers(read: ReadAt, size: number, file: string): Asy
     extended = {};
     start = end;
   }
+  onEnd(false);
 }
 
 /** pax for the next member and for all, GNU's long name and long link target. */

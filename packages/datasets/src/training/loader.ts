@@ -74,7 +74,7 @@ export interface ExampleLoaderOptions {
   readonly augment?: Augmentation | ((set: string) => Augmentation);
   /** Where log-mels are kept on disk; null (the default) for nowhere. */
   readonly cacheDir?: string | null;
-  /** Nothing more is put into the cache when it has about so many bytes; no limit by default. */
+  /** Nothing more is put into the cache when it has so many bytes, but for what is under way then; no limit by default. */
   readonly cacheBytes?: number;
   /** Of the values, kept or not: 'float32' by default. */
   readonly dtype?: FeatureDtype;
@@ -119,15 +119,24 @@ export function createExampleLoader(mixture: Mixture, options: ExampleLoaderOpti
   const root = createRng(seed).fork('example');
   const stats: LoaderStats = { loaded: 0, fromMemory: 0, fromCache: 0, bad: 0 };
   const size = { frames, mels: config.mels, topDb: config.topDb };
+  const running = new Set<Promise<unknown>>();
+  let isClosed = false;
 
   /** One draw; what takes its place comes from the same source, at random but by the step and the place in the batch. */
   const loadOne = async (draw: Draw, at?: Place): Promise<LoadedExample> => {
     const pass = await gate.enter();
     try {
+      if (isClosed) throw new PengiError('E_USAGE', 'the loader was closed before its work was done');
       return await loadInside(draw, pass, at);
     } finally {
       pass.leave();
     }
+  };
+
+  const loadAll = (loads: readonly Promise<LoadedExample>[]): Promise<LoadedExample[]> => {
+    const settled = Promise.allSettled(loads).finally(() => running.delete(settled));
+    running.add(settled);
+    return Promise.all(loads);
   };
 
   const loadInside = async (draw: Draw, pass: Pass, at?: Place): Promise<LoadedExample> => {
@@ -161,7 +170,7 @@ export function createExampleLoader(mixture: Mixture, options: ExampleLoaderOpti
   const start = (step: number, count: number, part: Part): Promise<LoadedExample[]> => {
     const { from, to } = rangeOf(count, part);
     const draws = mixture.draw(step, count).slice(from, to);
-    const batch = Promise.all(draws.map((draw, i) => loadOne(draw, { step, place: from + i })));
+    const batch = loadAll(draws.map((draw, i) => loadOne(draw, { step, place: from + i })));
     batch.catch(() => undefined); // whoever takes the batch hears of it
     return batch;
   };
@@ -181,10 +190,12 @@ export function createExampleLoader(mixture: Mixture, options: ExampleLoaderOpti
         if (!underWay.has(keyOf(wanted))) underWay.set(keyOf(wanted), start(wanted, count, part));
       return batch;
     },
-    load: (draws) => Promise.all(draws.map((draw) => loadOne(draw))),
+    load: (draws) => loadAll(draws.map((draw) => loadOne(draw))),
     async close() {
+      isClosed = true;
       underWay.clear();
       await features.close();
+      await Promise.all(running);
     },
   };
 }
