@@ -1,3 +1,4 @@
+export type { FeatureDtype } from './feature-cache.js';
 export { spedUpRate } from './feature-extractor.js';
 export {
   createFeatureLoader,
@@ -48,5 +49,46 @@ export {
 export { type DataSetStats, type Spread, statsOf } from './sets/stats.js';
 export { type SplitCount, type Verification, type VerifyOptions, verifyDataSet } from './sets/verify.js';
 export { WAVCAPS_BLACKLISTS } from './sets/wavcaps.js';
+export { expandShards, isShardName } from './shards/names.js';
+export { type Packed, type PackedShard, type PackOptions, packShards } from './shards/pack.js';
+export type { NoteOptions, SampleProblem } from './shards/sample.js';
+export type { ShardCacheOptions } from './shards/shard-cache.js';
+export { type ShardSourceOptions, shardSource } from './shards/shard-source.js';
 export { type SplitOptions, splitByRecording } from './split.js';
 export { inWords, PROMPTS, questionPrompt, TARGETS } from './templates.js';
+export {
+  type EvaluationSources,
+  evaluationSources,
+  guardAgainstLeaks,
+  type LeakCheck,
+  leakLines,
+  type SourceLeak,
+} from './training/leak-guard.js';
+export {
+  type DataSetSourceOptions,
+  dataSetSource,
+  type ListSourceOptions,
+  listSource,
+  type ManifestSourceOptions,
+  manifestSource,
+  type TextOfFile,
+} from './training/list-source.js';
+export {
+  type BadExample,
+  createExampleLoader,
+  type ExampleLoader,
+  type ExampleLoaderOptions,
+  type LoadedExample,
+  type LoaderStats,
+} from './training/loader.js';
+export { createMixture, type Draw, type Mixture, type MixtureOptions } from './training/mixture.js';
+export {
+  type ExampleEntry,
+  type ExampleSource,
+  type ExampleText,
+  type ExampleUnit,
+  type ReadableExample,
+  withoutExamples,
+} from './training/source.js';
+export { type Augmentation, movedPitch } from './training/variation.js';
+export { type VerifySourceOptions, verifyManifest, verifyShards } from './training/verify-source.js';

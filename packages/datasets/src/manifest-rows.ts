@@ -1,12 +1,15 @@
 import { extname } from 'node:path';
 import { MAX_TEXT_BYTES, PengiError, printable } from '@pengi/core';
 import { parse } from 'csv-parse/sync';
+import type { ProblemKind } from './sets/item.js';
 
 /** What is wrong with a row, in one line of text. */
 export interface RowProblem {
   /** Counted from 1: where the row begins. */
   readonly line: number;
   readonly message: string;
+  /** 'bad-row' by default. */
+  readonly kind?: ProblemKind;
 }
 
 export interface ManifestRow {
@@ -191,7 +194,9 @@ function checkedRow(line: number, values: ReadonlyMap<string, string>): Manifest
       /[\r\n]/.test(values.get(column) ?? '') ? `"${column}" holds a line break` : '',
     ),
   ].filter((issue) => issue !== '');
-  return issues.length > 0 ? { line, message: issues.join('; ') } : { line, values };
+  if (issues.length === 0) return { line, values };
+  const isEmpty = missing.length === issues.length && missing.every((column) => values.has(column));
+  return { line, message: issues.join('; '), ...(isEmpty && { kind: 'empty-text' }) };
 }
 
 export function textProblem(name: string, value: string): string {

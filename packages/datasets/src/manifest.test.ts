@@ -82,7 +82,7 @@ describe('a good manifest', () => {
     expect(examples.map(({ audio, target }) => [audio, target])).toEqual([
       [join(folder(), 'data', 'c, d.wav'), 'one\ntwo'],
     ]);
-    expect(problems).toEqual([{ line: 4, message: '"target" is empty' }]);
+    expect(problems).toEqual([{ line: 4, kind: 'empty-text', message: '"target" is empty' }]);
   });
 
   it('keeps what JSON has beyond texts as texts', async () => {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { isPengiError, PengiError, printable } from '@pengi/core';
 import { readRegularFile } from './files.js';
 import { type ManifestRow, parseManifest, REQUIRED_COLUMNS, type RowProblem } from './manifest-rows.js';
-import { fileInside, realFolder } from './paths.js';
+import { fileInside, isOutside, realFolder } from './paths.js';
 
 /** What every audio task is made of: a clip and a prompt in, a text out. */
 export interface Example {
@@ -67,7 +67,9 @@ async function withAudio(
   audioPath: (name: string) => Promise<string | PengiError>,
 ): Promise<RowWithAudio | RowProblem> {
   const audio = await audioPath(row.values.get('audio') ?? '');
-  return typeof audio === 'string' ? { ...row, audio } : { line: row.line, message: audio.message };
+  if (typeof audio === 'string') return { ...row, audio };
+  const { message } = audio;
+  return { line: row.line, message, kind: isOutside(audio) ? 'outside-root' : 'missing-audio' };
 }
 
 /** Many rows share a file: each is looked for once. */
@@ -95,7 +97,11 @@ function toExample(
   const id = text('id') || (lineOfId.has(written) ? `${written}#${line}` : written);
   const earlier = lineOfId.get(id);
   if (earlier !== undefined)
-    return { line, message: `the id "${printable(id, 80)}" is that of line ${earlier} already` };
+    return {
+      line,
+      kind: 'duplicate',
+      message: `the id "${printable(id, 80)}" is that of line ${earlier} already`,
+    };
   lineOfId.set(id, line);
   const split = text('split');
   return {

@@ -45,6 +45,11 @@ function isInside(root: string, path: string): boolean {
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
+/** Whether `fileInside` refused a path since it leads out of its folder. */
+export function isOutside(error: PengiError): boolean {
+  return error.message.includes('leads out of');
+}
+
 function outside(root: string, name: string): PengiError {
   return new PengiError(
     'E_DATA',

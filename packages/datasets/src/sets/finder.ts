@@ -1,7 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, extname, join, normalize, posix, relative, sep } from 'node:path';
 import { isPengiError } from '@pengi/core';
-import { fileInside } from '../paths.js';
+import { fileInside, isOutside } from '../paths.js';
 
 /** In the order in which they are preferred. */
 const AUDIO_EXTENSIONS = ['.wav', '.flac', '.mp3', '.ogg', '.opus', '.au', '.m4a', '.mp4'];
@@ -96,7 +96,7 @@ async function followLink(realRoot: string, path: string): Promise<string | 'out
     return await fileInside(realRoot, path);
   } catch (error) {
     if (!isPengiError(error)) throw error;
-    return error.message.includes('leads out of') ? 'outside' : undefined;
+    return isOutside(error) ? 'outside' : undefined;
   }
 }
 

@@ -81,6 +81,8 @@ export const PROBLEMS = {
   duplicate: 'an item that is listed twice',
   'missing-split': 'a part of the data set that is not unpacked',
   'missing-list': 'a file that tells more of the items is not there',
+  'bad-shard': 'a shard that cannot be read, or is not the one of its index',
+  'missing-shard': 'a shard that was packed with the others and is not there',
   'extra-audio': 'a recording that no row names',
   undecodable: 'a recording that cannot be decoded',
   'duplicate-audio': 'two recordings with the same bytes',
@@ -94,4 +96,13 @@ export interface Problem extends Partial<Origin> {
   /** Printable, one line. */
   readonly message: string;
   readonly split?: string;
+}
+
+/** How many problems there are of each kind; kinds without any are left out. */
+export function countProblems(problems: readonly Problem[]): Partial<Record<ProblemKind, number>> {
+  const kinds = Object.keys(PROBLEMS) as ProblemKind[];
+  const counts = kinds.map(
+    (kind) => [kind, problems.filter((problem) => problem.kind === kind).length] as const,
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }

@@ -1,9 +1,9 @@
 import { relative } from 'node:path';
-import { decodeAudio } from '@pengi/audio-frontend';
-import { isPengiError, type StartProgress, silentProgress } from '@pengi/core';
-import { readRegularFile, sha256 } from '../files.js';
+import { type StartProgress, silentProgress } from '@pengi/core';
+import { readRegularFile } from '../files.js';
 import type { DataSet, ReadOptions } from './data-set.js';
-import { type Item, PROBLEMS, type Problem, type ProblemKind } from './item.js';
+import { countProblems, type Problem, type ProblemKind } from './item.js';
+import { checkRecordings, type Recording } from './recordings.js';
 
 export interface VerifyOptions extends Pick<ReadOptions, 'split'> {
   /** Decode every recording, and compare their bytes with each other; off by default. */
@@ -52,10 +52,25 @@ export async function verifyDataSet(
     all.push(
       ...unused.map((file): Problem => ({ kind: 'extra-audio', file, message: 'is named by no row' })),
     );
-  if (decode) all.push(...(await decodeAll(set, folder, items, maxSeconds, progress)));
+  if (decode) {
+    const recordings = [...new Map(items.map((item) => [item.audio, item])).values()].map(
+      ({ audio, id, split: name }): Recording => ({
+        file: relative(folder, audio),
+        split: name,
+        ...(set.knownBad?.[id] !== undefined && { known: set.knownBad[id] }),
+        read: () => readRegularFile(audio, MAX_FILE_BYTES, 'E_AUDIO_TOO_LONG'),
+      }),
+    );
+    all.push(
+      ...(await checkRecordings(recordings, {
+        title: set.title,
+        total: recordings.length,
+        maxSeconds,
+        progress,
+      })),
+    );
+  }
 
-  const kinds = Object.keys(PROBLEMS) as ProblemKind[];
-  const counts = kinds.map((kind) => [kind, all.filter((problem) => problem.kind === kind).length] as const);
   const numbers = splits.map((name) => ({
     split: name,
     usable: items.filter((item) => item.split === name).length,
@@ -72,58 +87,12 @@ export async function verifyDataSet(
         official,
       }))
       .filter(({ usable, official }) => usable !== official),
-    counts: Object.fromEntries(counts.filter(([, count]) => count > 0)),
+    counts: countProblems(all),
     problems: all,
     isComplete:
       all.every(({ kind }) => kind === 'missing-split') &&
       numbers.every(({ usable, official }) => official === null || usable === official),
   };
-}
-
-async function decodeAll(
-  { title, knownBad = {} }: DataSet,
-  folder: string,
-  items: readonly Item[],
-  maxSeconds: number,
-  progress: StartProgress,
-): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  const recordings = new Map(items.map((item) => [item.audio, item]));
-  const byContent = new Map<string, string>();
-  const report = progress(`decoding ${title}`);
-  let done = 0;
-  try {
-    for (const [audio, { id, split }] of recordings) {
-      const file = relative(folder, audio);
-      try {
-        const bytes = await readRegularFile(audio, MAX_FILE_BYTES, 'E_AUDIO_TOO_LONG');
-        const key = sha256(bytes);
-        const earlier = byContent.get(key);
-        if (earlier !== undefined)
-          problems.push({
-            kind: 'duplicate-audio',
-            split,
-            file,
-            message: `has the same bytes as ${earlier}`,
-          });
-        byContent.set(key, file);
-        await decodeAudio(bytes, { maxSeconds });
-      } catch (error) {
-        if (!isPengiError(error)) throw error;
-        const known = knownBad[id] === undefined ? '' : ` (known: it ${knownBad[id]})`;
-        problems.push({
-          kind: 'undecodable',
-          split,
-          file,
-          message: `${error.code} ${error.message}${known}`,
-        });
-      }
-      report.update(++done, recordings.size);
-    }
-  } finally {
-    report.end();
-  }
-  return problems;
 }
 
 const MAX_FILE_BYTES = 2 ** 30;

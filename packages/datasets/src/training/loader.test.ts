@@ -75,21 +75,16 @@ describe('the loader', () => {
     const [expected] = await steps([source], VARIED, [5]);
     const cacheDir = join(folder(), 'cache');
     const same: Partial<ExampleLoaderOptions>[] = [
-      { workers: 2 },
-      { workers: 1, maxItems: 1 },
+      { workers: 2, maxItems: 3 },
       { maxBytes: 1, ahead: 0 },
       { cacheDir, ahead: 5 },
       { cacheDir, memoryBytes: 0 },
     ];
     for (const options of same) {
-      expect((await steps([source], { ...VARIED, ...options }, [5]))[0]).toEqual(expected);
-      expect(
-        (await steps([source], { ...VARIED, ...options }, [0, 4, 5, 2, 5])).filter(
-          (_, i) => i === 2 || i === 4,
-        ),
-      ).toEqual([expected, expected]);
+      const [, , first, , second] = await steps([source], { ...VARIED, ...options }, [0, 4, 5, 2, 5]);
+      expect([first, second]).toEqual([expected, expected]);
     }
-    for (const count of [2, 3, 6]) {
+    for (const count of [2, 3]) {
       const parts = await Promise.all(
         Array.from({ length: count }, (_, index) =>
           loading([source], VARIED, (loader) => loader.batch(5, 6, { index, count })),
