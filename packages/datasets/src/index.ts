@@ -34,8 +34,8 @@ export {
   type Problem,
   type ProblemKind,
 } from './sets/item.js';
-export { findLeaks, type Leak, withoutLeaks } from './sets/leaks.js';
 export { hasDataSet, howToGet } from './sets/locate.js';
+export { type MeasureOptions, measureRecordings, type RecordingStats } from './sets/measure.js';
 export { NSYNTH_FAMILIES, NSYNTH_QUALITIES } from './sets/nsynth.js';
 export {
   type Pair,
@@ -59,6 +59,7 @@ export { inWords, PROMPTS, questionPrompt, TARGETS } from './templates.js';
 export {
   type EvaluationSources,
   evaluationSources,
+  findLeaks,
   guardAgainstLeaks,
   type LeakCheck,
   leakLines,
@@ -90,5 +91,6 @@ export {
   type ReadableExample,
   withoutExamples,
 } from './training/source.js';
+export { type TextStats, textStats } from './training/text-stats.js';
 export { type Augmentation, movedPitch } from './training/variation.js';
 export { type VerifySourceOptions, verifyManifest, verifyShards } from './training/verify-source.js';

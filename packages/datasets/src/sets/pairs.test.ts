@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DATA_SETS } from './index.js';
 import type { Item } from './item.js';
-import { findLeaks, withoutLeaks } from './leaks.js';
 import { TRAINING_SETS, type TrainingSetId, trainingPairs } from './pairs.js';
 import { statsOf } from './stats.js';
 
@@ -107,27 +106,6 @@ describe('trainingPairs', () => {
     for (const [id, { splits }] of Object.entries(TRAINING_SETS))
       for (const split of splits)
         expect(Object.keys(DATA_SETS[id as TrainingSetId].splits), id).toContain(split);
-  });
-});
-
-describe('the leak guard', () => {
-  const evaluation = [
-    item({ id: 'esc', sources: ['freesound:7'] }),
-    item({ id: 'cap', sources: ['youtube:-a'] }),
-  ];
-
-  it('finds recordings on both sides, and leaves them out of the training', () => {
-    const training = [
-      item({ id: 'wavcaps', sources: ['freesound:7'] }),
-      item({ id: 'audioset', sources: ['youtube:-a'] }),
-      item({ id: 'other', sources: ['freesound:77', 'youtube:a'] }),
-      item({ id: 'unknown' }),
-    ];
-    expect(findLeaks(training, evaluation)).toEqual([
-      { source: 'freesound:7', training: 'wavcaps', evaluation: 'esc' },
-      { source: 'youtube:-a', training: 'audioset', evaluation: 'cap' },
-    ]);
-    expect(withoutLeaks(training, evaluation).items.map(({ id }) => id)).toEqual(['other', 'unknown']);
   });
 });
 

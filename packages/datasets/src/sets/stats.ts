@@ -47,7 +47,7 @@ export function statsOf(items: readonly Item[]): DataSetStats {
   };
 }
 
-function countsOf(names: readonly string[]): Record<string, number> {
+export function countsOf(names: readonly string[]): Record<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a));

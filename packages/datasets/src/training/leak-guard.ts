@@ -84,24 +84,23 @@ export interface LeakCheck {
     readonly leaking: number;
     readonly unknown: number;
   }[];
-  /** The sources without what leaks. */
-  readonly kept: readonly ExampleSource[];
+  /** Of each source: the indices of what leaks. */
+  readonly leaking: readonly ReadonlySet<number>[];
 }
 
 /**
- * Compares training examples with evaluation sets by where their recordings come from, and leaves out those that are in both.
- * Training does this by default. What it finds and what it cannot compare is in the result, to be told to the user.
- * @throws PengiError E_DATA when nothing of a source is left
+ * Compares training examples with evaluation sets by where their recordings come from. Two parts of one video or recording
+ * count as the same.
  */
-export async function guardAgainstLeaks(
+export async function findLeaks(
   sources: readonly ExampleSource[],
   evaluation: readonly EvaluationSources[],
 ): Promise<LeakCheck> {
   const leaks: SourceLeak[] = [];
   const counts: LeakCheck['counts'][number][] = [];
-  const kept: ExampleSource[] = [];
+  const leaking: Set<number>[] = [];
   for (const source of sources) {
-    const excluded = new Set<number>();
+    const found = new Set<number>();
     let [index, unknown] = [0, 0];
     for await (const { id, sources: origins } of source.entries()) {
       if (origins.length === 0) unknown++;
@@ -109,15 +108,29 @@ export async function guardAgainstLeaks(
         for (const { name, owners } of evaluation) {
           const item = owners.get(origin);
           if (item === undefined) continue;
-          excluded.add(index);
+          found.add(index);
           leaks.push({ training: `${source.name}/${id}`, source: origin, evaluation: name, item });
         }
       index++;
     }
-    counts.push({ name: source.name, examples: source.length, leaking: excluded.size, unknown });
-    kept.push(withoutExamples(source, excluded));
+    counts.push({ name: source.name, examples: source.length, leaking: found.size, unknown });
+    leaking.push(found);
   }
-  return { leaks, counts, kept };
+  return { leaks, counts, leaking };
+}
+
+/**
+ * `findLeaks`, and the sources without what leaks. Training does this by default; what was found and what could not be compared is
+ * to be told to the user (`leakLines`).
+ * @throws PengiError E_DATA when nothing of a source is left
+ */
+export async function guardAgainstLeaks(
+  sources: readonly ExampleSource[],
+  evaluation: readonly EvaluationSources[],
+): Promise<LeakCheck & { readonly kept: readonly ExampleSource[] }> {
+  const check = await findLeaks(sources, evaluation);
+  const kept = sources.map((source, i) => withoutExamples(source, check.leaking[i] ?? new Set()));
+  return { ...check, kept };
 }
 
 /** The check in words, one line for each source that it concerns and one for what was compared. */
