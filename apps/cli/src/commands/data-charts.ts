@@ -42,8 +42,8 @@ ${charts.filter(hasContent).map(chartFigure)}
 }
 
 const STYLE = `
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.5rem; align-items: start; }
-.charts figure { margin: 0; padding: .75rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--panel); }
+.charts { columns: 19rem; column-gap: 1rem; }
+.charts figure { margin: 0 0 1rem; break-inside: avoid; padding: .75rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--panel); }
 .charts h3 { margin: 0 0 .5rem; font-size: 1rem; font-weight: 600; }
 .bars { display: grid; grid-template-columns: minmax(4rem, max-content) 1fr max-content; gap: .15rem .5rem; align-items: center; font-size: .8125rem; }
 .bars .name { max-width: 11rem; overflow-wrap: anywhere; }

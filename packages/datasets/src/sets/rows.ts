@@ -75,7 +75,7 @@ export async function* readRows(
 function rowOf(line: number, columns: ReadonlyMap<string, number>, fields: readonly string[]): Row {
   return {
     line,
-    text: (column) => fields[columns.get(column) ?? -1] ?? '',
+    text: (column) => (fields[columns.get(column) ?? -1] ?? '').trim(), // the library trims only what has no quotes
     has: (column) => columns.has(column),
   };
 }

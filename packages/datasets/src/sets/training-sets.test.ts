@@ -127,14 +127,24 @@ const CASES: AdapterCases = {
   wavtext5k: {
     files: {
       'WavText5K.csv':
-        'id,title,description,fname,url\n1,Dog,"A dog, barking.",1.wav,\n2,Rain,,,http://x.org/sounds/rain%202.mp3?dl=1\n3,No,file,,\n',
-      ...wavs('audio/1.wav', 'audio/rain%202.mp3'),
+        'view_link,download_link,title,description,fname,tags\n' +
+        'https://soundbible.com/2219-A.html,https://soundbible.com/grab.php?id=2219&type=wav,Dog," A dog, barking.",dog bark_0.wav,"[\'dog\', \'bark\']"\n' +
+        'https://bigsoundbank.com/detail-0477.html,https://bigsoundbank.com/UPLOAD/wav/0477.wav,Wilhelm scream,,0477.wav,\n' +
+        'x,http://x.org/sounds/rain%202.mp3?dl=1,Rain,Rain falls,,\nx,,No,file,,\n',
+      ...wavs('Webcrawl/44100/audios/dog bark_0.wav', 'download/0477.wav', 'audio/rain%202.mp3'),
     },
     items: [
-      { id: '1', audio: 'audio/1.wav', split: 'all', captions: ['A dog, barking.'] },
-      { id: '2', audio: 'audio/rain%202.mp3', captions: ['Rain'] },
+      {
+        id: 'dog bark_0.wav',
+        audio: 'Webcrawl/44100/audios/dog bark_0.wav',
+        split: 'all',
+        captions: ['A dog, barking.'],
+        sources: ['soundbible:2219'],
+      },
+      { id: '0477.wav', audio: 'download/0477.wav', captions: ['Wilhelm scream'] },
+      { id: 'rain%202.mp3', audio: 'audio/rain%202.mp3', captions: ['Rain falls'] },
     ],
-    problems: ['bad-row WavText5K.csv:4'],
+    problems: ['bad-row WavText5K.csv:5'],
   },
   sounddescs: {
     files: {
@@ -189,7 +199,7 @@ const CASES: AdapterCases = {
         FreeSound: ['180913'],
         AudioSet: ['Yother.wav'],
       }),
-      'blacklist/blacklist_exclude_ub8k_esc50_vggsound.json': JSON.stringify({
+      'json_files/blacklist/blacklist_exclude_ub8k_esc50_vggsound.json': JSON.stringify({
         AudioSet: ['Y-bRoNh7i0d8.wav'],
       }),
       ...wavs(

@@ -38,7 +38,7 @@ export const wavCaps = defineDataSet({
   folders: ['WavCaps'],
   layout: [
     'json_files/{AudioSet_SL/as_final,BBC_Sound_Effects/bbc_final,FreeSound/fsd_final,SoundBible/sb_final}.json',
-    'blacklist/blacklist_exclude_{all_ac,test_ac,ub8k_esc50_vggsound}.json',
+    'blacklist/blacklist_exclude_{all_ac,test_ac,ub8k_esc50_vggsound}.json (or json_files/blacklist/)',
     'waveforms/{source}_flac/{id}.flac (or {source}/)',
   ],
   splits: Object.fromEntries(Object.keys(SOURCES).map((name) => [name, split(name)])),
@@ -86,11 +86,14 @@ function sourceOf(name: string, stem: string): string[] {
 async function readBlacklists(source: Source): Promise<Map<string, Set<string>>> {
   const lists = new Map<string, Set<string>>();
   for (const list of WAVCAPS_BLACKLISTS) {
-    const file = `blacklist/blacklist_exclude_${list}.json`;
-    if ((await source.first([file])) === undefined) {
+    const places = ['blacklist', 'json_files/blacklist'].map(
+      (folder) => `${folder}/blacklist_exclude_${list}.json`,
+    );
+    const file = await source.first(places);
+    if (file === undefined) {
       source.problem({
         kind: 'missing-list',
-        file,
+        file: places[0] as string,
         message: `the blacklist "${list}" is not there: nothing is marked by it`,
       });
       continue;

@@ -2,7 +2,13 @@ import { posix } from 'node:path';
 import { defineDataSet } from './data-set.js';
 
 const FILE = 'WavText5K.csv';
-const FOLDERS = ['audio', 'WavText5K', '.'];
+/** The set's own script puts them into `download`, and resampled ones into `{rate}/audios`, of a folder that it calls Webcrawl. */
+const FOLDERS = ['Webcrawl', '.'].flatMap((top) => [
+  ...['download', '44100/audios', '48000/audios', '32000/audios', '22050/audios', '16000/audios'].map(
+    (folder) => `${top}/${folder}`,
+  ),
+  ...(top === '.' ? ['audio', 'WavText5K', '.'] : []),
+]);
 
 export const wavText5k = defineDataSet({
   id: 'wavtext5k',
@@ -13,16 +19,18 @@ export const wavText5k = defineDataSet({
     archives: [FILE, 'the recordings that it links to'],
   },
   folders: ['WavText5K'],
-  layout: [`${FILE} (title, description and fname or url)`, 'audio/{file name}'],
-  splits: { all: { official: null, needs: [FILE], note: 'about 4,500; links vanish' } },
+  layout: [`${FILE} (title, description, fname)`, 'download/{fname} (or {rate}/audios/, audio/)'],
+  splits: { all: { official: 4525, needs: [FILE], note: 'five rows have no text; links vanish' } },
   audioVanishes: true,
-  notes: ['the recording is named by the column fname, else by the end of download_url or url'],
+  notes: [
+    'a caption is the description, or the title of the few without one; rows without fname are named by the end of their link',
+  ],
   async *readSplit(source) {
     for await (const row of source.rows(FILE, { needs: ['title', 'description'] })) {
       const at = { file: FILE, line: row.line };
       const name =
         row.text('fname') ||
-        posix.basename((row.text('download_url') || row.text('url')).replace(/[?#].*$/, ''));
+        posix.basename((row.text('download_link') || row.text('url')).replace(/[?#].*$/, ''));
       if (name === '') source.problem({ kind: 'bad-row', ...at, message: 'names no recording' });
       else
         yield {
@@ -30,7 +38,14 @@ export const wavText5k = defineDataSet({
           at,
           audio: FOLDERS.map((folder) => `${folder}/${name}`),
           captions: [row.text('description') || row.text('title')],
+          ...sourceOf(row.text('view_link')),
         };
     }
   },
 });
+
+/** SoundBible's pages begin with the id that WavCaps has too. */
+function sourceOf(page: string): { sources?: string[] } {
+  const id = /soundbible\.com\/(\d+)/.exec(page)?.[1];
+  return id === undefined ? {} : { sources: [`soundbible:${id}`] };
+}
