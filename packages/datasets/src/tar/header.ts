@@ -1,7 +1,6 @@
 /**
- * The 512-byte header of a tar member. Our own code rather than tar-stream: shards are read by offset, which that library
- * does not tell, extended headers of any length must be refused before they are held in memory, and it is slower
- * (figures in the package's README).
+ * The 512-byte header of a tar member. Our own code rather than tar-stream: shards are read by offset, which that library does not
+ * tell, and extended headers of any length must be refused before they are held in memory.
  */
 
 export const BLOCK = 512;

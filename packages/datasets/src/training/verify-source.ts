@@ -73,7 +73,8 @@ export async function verifyShards(
     try {
       const path = isUrl(shard) ? await cache.shard(shard, {}) : shard;
       const index = await scanShard(path, shard);
-      const differs = isUrl(shard) ? undefined : await differsFromIndex(path, index);
+      const beside = isUrl(shard) ? await cache.small(indexName(shard)) : indexName(path);
+      const differs = beside && (await differsFromIndex(path, index, beside));
       if (differs) add('bad-shard', differs);
       for (const { key, message } of index.problems)
         add('bad-row', key ? `${quoted(key)} ${message}` : message);
@@ -119,8 +120,11 @@ function nameOf(shard: string): string {
 }
 
 /** What an index beside the shard says that is not so. */
-async function differsFromIndex(path: string, found: ShardIndex): Promise<string | undefined> {
-  const beside = indexName(path);
+async function differsFromIndex(
+  path: string,
+  found: ShardIndex,
+  beside: string,
+): Promise<string | undefined> {
   if (!(await stat(beside).catch(() => undefined))) return undefined;
   const index = await readIndex(beside);
   if (index.bytes !== found.bytes) return `has ${found.bytes} bytes, its index says ${index.bytes}`;
