@@ -108,6 +108,12 @@ describe('packShards', () => {
     await appendFile(join(out(), 'tones-000001.tar'), 'x');
     expect((await pack()).kept).toBe(1);
     expect(await hashes(out())).toEqual(expected);
+    const shard = join(out(), 'tones-000001.tar');
+    const changed = await readFile(shard);
+    changed[700]! ^= 1;
+    await writeFile(shard, changed);
+    expect((await pack()).kept).toBe(1);
+    expect(await hashes(out())).toEqual(expected);
     await rm(join(out(), 'tones-000000.index.jsonl'));
     expect((await pack()).kept).toBe(0);
     expect(await hashes(out())).toEqual(expected);
