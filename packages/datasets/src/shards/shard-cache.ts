@@ -52,6 +52,12 @@ export function createShardCache(options: ShardCacheOptions = {}): ShardCache {
   const underWay = new Map<string, Promise<string>>();
   const users = new Map<string, number>();
 
+  const release = (url: string) => {
+    const left = (users.get(url) ?? 0) - 1;
+    if (left > 0) users.set(url, left);
+    else users.delete(url);
+  };
+
   const download = async (url: string, target: string, file: Omit<ArtefactFile, 'name' | 'path'>) => {
     const { progress, signal, idleMs } = options;
     const what = { name: basename(target), path: url, ...file };
@@ -128,15 +134,11 @@ export function createShardCache(options: ShardCacheOptions = {}): ShardCache {
       try {
         return await path;
       } catch (error) {
-        this.release(url);
+        release(url);
         throw error;
       }
     },
-    release(url) {
-      const left = (users.get(url) ?? 0) - 1;
-      if (left > 0) users.set(url, left);
-      else users.delete(url);
-    },
+    release,
     async small(url) {
       const target = join(folder, 'index', `${sha256(url).slice(0, 32)}-${fileName(url)}`);
       if (await isWhole(target, undefined)) return target;
