@@ -1,5 +1,4 @@
-import { formatBytes } from '@pengi/checkpoint/download';
-import { printable } from '@pengi/core';
+import { formatBytes, printable } from '@pengi/core';
 import { packShards } from '@pengi/datasets';
 import { withInterrupt } from '@pengi/train';
 import type { Context } from '../context.js';

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { formatBytes } from '@pengi/checkpoint/download';
-import { printable } from '@pengi/core';
+import { formatBytes, printable } from '@pengi/core';
 import { writeFileAtomic } from '@pengi/core/node';
 import {
   type DataSetStats,

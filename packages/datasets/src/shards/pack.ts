@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { decodeAudio } from '@pengi/audio-frontend';
-import { withLock } from '@pengi/checkpoint/download';
 import {
   createRng,
   isPengiError,
@@ -12,7 +11,7 @@ import {
   type StartProgress,
   silentProgress,
 } from '@pengi/core';
-import { fileError, writeFileAtomic } from '@pengi/core/node';
+import { fileError, withLock, writeFileAtomic } from '@pengi/core/node';
 import { sha256 } from '../files.js';
 import { BLOCK, encodeHeader, padded } from '../tar/header.js';
 import type { ExampleSource, ReadableExample } from '../training/source.js';

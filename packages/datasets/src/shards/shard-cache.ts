@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type ArtefactFile, cacheFolder, fetchFile, formatBytes, withLock } from '@pengi/checkpoint/download';
-import { isPengiError, PengiError, type StartProgress } from '@pengi/core';
-import { fileError } from '@pengi/core/node';
+import { type ArtefactFile, cacheFolder, fetchFile } from '@pengi/checkpoint/download';
+import { formatBytes, isPengiError, PengiError, type StartProgress } from '@pengi/core';
+import { fileError, withLock } from '@pengi/core/node';
 import { sha256 } from '../files.js';
 
 export interface ShardCacheOptions {
