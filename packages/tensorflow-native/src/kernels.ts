@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PengiError } from '@pengi/core';
-import { run } from './run.js';
+import { runProgram } from '@pengi/core/node';
 
 /** An npm package that is pinned by the digest of its archive. */
 interface Pinned {
@@ -80,7 +80,7 @@ async function must(
   failure: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const ended = await run(program, args, { signal });
+  const ended = await runProgram(program, args, { signal });
   if (!ended)
     throw new PengiError('E_ENGINE', `there is no ${program} on this machine`, {
       hint: `install it, or add it to PATH`,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { targetOf } from './pip.js';
 import { DEFAULT_VERSION, findRelease, RELEASES } from './releases.js';
 
 describe('the pinned wheels', () => {
@@ -35,13 +34,4 @@ describe('the pinned wheels', () => {
     expect(find('2.20.0', 'gpu', 'linux', 'arm64')).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
     expect(find('2.20.0', 'cpu', 'darwin', 'arm64')).toThrow(expect.objectContaining({ code: 'E_ENGINE' }));
   });
-});
-
-it('names a wheel to pip, whatever Python that runs on', () => {
-  expect(
-    targetOf('tensorflow_cpu-2.20.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl'),
-  ).toEqual([
-    ...['--implementation', 'cp', '--python-version', '311', '--abi', 'cp311'],
-    ...['--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'],
-  ]);
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -52,13 +52,50 @@ describe('metrics install', () => {
     expect(requests).toEqual([]);
   });
 
-  it('asks for a Maven repository where none is set', async () => {
-    vi.stubEnv('PENGI_MAVEN_URL', undefined);
-    vi.stubEnv('HOME', cache); // without Maven's settings
-    const { status, err } = await pengi('metrics', 'install', '--yes');
-    expect(status).toBe(66);
-    expect(err).toContain('no Maven repository is set on this machine');
-    expect(requests).toEqual([]);
+  describe('where no registry is set', () => {
+    const bin = () => join(cache, 'bin');
+    const program = async (name: string, script: string) => {
+      const path = join(bin(), name);
+      await writeFile(path, `#!${process.execPath}\nconst args = process.argv.slice(2);\n${script}`);
+      await chmod(path, 0o755);
+    };
+    beforeEach(async () => {
+      await mkdir(bin());
+      vi.stubEnv('PATH', bin()); // no pip and no Maven but those
+      vi.stubEnv('PENGI_MAVEN_URL', undefined);
+      vi.stubEnv('PIP_INDEX_URL', undefined);
+      vi.stubEnv('HOME', cache); // without Maven's settings
+    });
+
+    it('asks for one, or for its client, or for the file', async () => {
+      const { status, err } = await pengi('metrics', 'install', '--yes');
+      expect(status).toBe(66);
+      expect(err).toContain('no Python package index is set on this machine, and there is no pip');
+      expect(err).toContain(`or put ${WHEEL.name} into ${join(cache, 'metrics')}`);
+      expect(requests).toEqual([]);
+    });
+
+    it('leaves it to the client, and keeps nothing that has another checksum', async () => {
+      await program(
+        'pip',
+        `if (args[0] === 'download')
+           require('node:fs').writeFileSync(args[args.indexOf('--dest') + 1] + '/${WHEEL.name}', 'something else');
+         else process.exit(args.includes('--version') ? 0 : 1);`,
+      );
+      const { status, err } = await pengi('metrics', 'install', '--yes');
+      expect(err).toContain('asking pip, since no Python package index is set');
+      expect(err).toContain(`bytes 14, published ${WHEEL.size}`);
+      expect(status).toBe(65);
+      expect(await readdir(join(cache, 'metrics'))).toEqual([]);
+    });
+
+    it('takes a file that was put there, once it is the published one', async () => {
+      await mkdir(join(cache, 'metrics'));
+      await writeFile(join(cache, 'metrics', WHEEL.name), 'something else');
+      const { status, err } = await pengi('metrics', 'install', '--yes');
+      expect(status).toBe(65);
+      expect(err).toContain('put the published file in its place');
+    });
   });
 
   it('asks the index that pip is set up for, and keeps nothing that has another checksum', async () => {
@@ -101,8 +138,8 @@ describe('sources', () => {
   });
 
   it('refuse what is no address', async () => {
-    await expect(locate(PARSER, { pypi: 'x', maven: 'file:///tmp' })).rejects.toThrow('no address');
-    expect(await locate(PARSER, { pypi: 'x', maven: 'http://a/b/' })).toBe(
+    await expect(locate(PARSER, { maven: 'file:///tmp' })).rejects.toThrow('no address');
+    expect(await locate(PARSER, { maven: 'http://a/b/' })).toBe(
       'http://a/b/edu/stanford/nlp/stanford-corenlp/3.6.0/stanford-corenlp-3.6.0.jar',
     );
   });

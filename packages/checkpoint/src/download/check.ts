@@ -1,6 +1,6 @@
 import { PengiError } from '@pengi/core';
 import type { ArtefactFile } from './artefacts.js';
-import type { Digests } from './digest.js';
+import { type Digests, digestFile } from './digest.js';
 
 /** By what a file was recognised; `none` when nothing is published of it. */
 export type Check = 'sha256' | 'md5' | 'none';
@@ -27,4 +27,16 @@ export function verify(file: ArtefactFile, found: Digests, where: string, hint?:
     return 'md5';
   }
   return 'none';
+}
+
+/**
+ * Compares a file that lies here already with what is published of it.
+ * @throws PengiError E_CHECKPOINT that names both values, E_NOT_FOUND, E_IO; the signal's reason
+ */
+export async function checkFile(
+  path: string,
+  file: ArtefactFile,
+  { signal, hint }: { signal?: AbortSignal | undefined; hint?: string } = {},
+): Promise<void> {
+  verify(file, await digestFile(path, signal), path, hint);
 }

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { PengiError } from '@pengi/core';
 import { get } from './http.js';
+import { PIPS } from './pip.js';
 
-const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']] as const;
 /** Far beyond the page of any project. */
 const MAX_PAGE_BYTES = 50e6;
 

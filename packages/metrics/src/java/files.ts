@@ -9,15 +9,26 @@ export interface JavaDownload {
   readonly licence: string;
   readonly page: string;
   readonly source:
-    | { readonly registry: 'pypi'; readonly project: string }
-    | { readonly registry: 'maven'; readonly path: string };
+    | { readonly registry: 'pypi'; readonly project: string; readonly version: string }
+    | {
+        readonly registry: 'maven';
+        readonly group: string;
+        readonly artifact: string;
+        readonly version: string;
+        readonly classifier?: string;
+      };
   readonly size: number;
   readonly sha256: string;
   /** Entries of this zip that are kept: the start of their names, and the folder they go to, below which the rest of the name stays. */
   readonly keep: readonly { readonly from: string; readonly to: string }[];
 }
 
-const STANFORD = 'edu/stanford/nlp/stanford-corenlp/3.6.0';
+const CORENLP = {
+  registry: 'maven',
+  group: 'edu.stanford.nlp',
+  artifact: 'stanford-corenlp',
+  version: '3.6.0',
+} as const;
 
 /** Nothing of this is part of the package: `pengi metrics install` fetches it on request. */
 export const JAVA_DOWNLOADS: readonly JavaDownload[] = [
@@ -26,7 +37,7 @@ export const JAVA_DOWNLOADS: readonly JavaDownload[] = [
     what: 'METEOR 1.5 with its paraphrase table; SPICE 1.0 with its libraries',
     licence: 'METEOR LGPL-2.1; SPICE AGPL-3; its libraries Apache-2.0, MIT, BSD, and SceneGraphParser GPL',
     page: 'https://github.com/salaniz/pycocoevalcap',
-    source: { registry: 'pypi', project: 'pycocoevalcap' },
+    source: { registry: 'pypi', project: 'pycocoevalcap', version: '1.2' },
     size: 104_312_215,
     sha256: '083ed7910f1aec000b0a237ef6665f74edf19954204d0b1cbdb8399ed132228d',
     keep: [
@@ -41,7 +52,7 @@ export const JAVA_DOWNLOADS: readonly JavaDownload[] = [
     what: 'the parser that SPICE uses',
     licence: 'GPL-3',
     page: 'https://stanfordnlp.github.io/CoreNLP/',
-    source: { registry: 'maven', path: `${STANFORD}/stanford-corenlp-3.6.0.jar` },
+    source: CORENLP,
     size: 7_270_741,
     sha256: 'd341d5863276f55782c5ef73212222d6b3b48e02ae1951ab6de7618d28b12742',
     keep: [{ from: '', to: 'spice/models/' }],
@@ -51,7 +62,7 @@ export const JAVA_DOWNLOADS: readonly JavaDownload[] = [
     what: 'its models, of which SPICE needs a quarter',
     licence: 'GPL-3',
     page: 'https://stanfordnlp.github.io/CoreNLP/',
-    source: { registry: 'maven', path: `${STANFORD}/stanford-corenlp-3.6.0-models.jar` },
+    source: { ...CORENLP, classifier: 'models' },
     size: 378_116_526,
     sha256: 'd285157bd7887ee3018094b5dbae092e49088b023361ccdb550ee1daf9b2c9bd',
     keep: [

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 /** What a program has printed and how it ended; undefined when there is no such program. */
-export interface Ended {
+export interface ProgramEnd {
   status: number;
   output: string;
   /** The last lines of what it said on stderr. */
@@ -10,16 +10,17 @@ export interface Ended {
 
 /**
  * Runs a program of the user's machine, without a shell.
- * @param show pass on what it says on stderr, and on stdout to stderr as well, instead of keeping it
+ * @param options.show pass on what it says on stderr, and on stdout to stderr as well, instead of keeping it
  */
-export function run(
+export function runProgram(
   program: string,
   args: readonly string[],
-  { show = false, signal }: { show?: boolean; signal?: AbortSignal | undefined } = {},
-): Promise<Ended | undefined> {
+  { show = false, cwd, signal }: { show?: boolean; cwd?: string; signal?: AbortSignal | undefined } = {},
+): Promise<ProgramEnd | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', show ? process.stderr : 'pipe', show ? process.stderr : 'pipe'],
+      ...(cwd !== undefined && { cwd }),
       ...(signal && { signal }),
     });
     let output = '';
