@@ -99,6 +99,7 @@ export {
   type TaskDefinition,
   type TaskItem,
 } from './task.js';
+export { type Choices, parseChoices } from './tasks/choices.js';
 export type { BenchmarkTask, TaskMetric, TaskOption } from './tasks/definition.js';
 export {
   benchmarkTask,

@@ -21,6 +21,7 @@ import {
   type Method,
   methodsFor,
   type Provenance,
+  parseChoices,
   promptTable,
   promptVariants,
   readWordings,
@@ -54,6 +55,8 @@ export interface BenchSettings {
   readonly method?: Method;
   readonly prompt?: string;
   readonly wordings?: string;
+  /** Such as "dcase17-task4.split=testing": of what the paper leaves open. */
+  readonly choose?: readonly string[];
   readonly batchSize: number;
   readonly crop?: 'start' | 'centre' | 'random';
   readonly seed: number;
@@ -85,6 +88,7 @@ export async function bench(context: Context, settings: BenchSettings): Promise<
   const { data, out, seed, crop, limit, prompt, signal } = settings;
   const wanted = await wantedTasks(settings);
   const skipped = [...wanted.skipped];
+  const choices = parseChoices(settings.choose ?? [], wanted.tasks);
   const version = await ownVersion();
   const engine = await context.engine();
   const { beams, maxTokens } = settings;
@@ -101,6 +105,7 @@ export async function bench(context: Context, settings: BenchSettings): Promise<
         methodsFor(model.predictor, task, settings.method);
         const loaded = await loadTask(task, data, {
           training: settings.baselines,
+          choices: choices.get(task.id) ?? {},
           ...(prompt !== undefined && { prompt }),
           ...(wordings && { wordings }),
         });

@@ -24,13 +24,17 @@ export function listTasks(context: Context): void {
       }),
     ),
   );
+  context.say('\nwhat the paper leaves open (--choose task.option=value; the first is the default):');
+  for (const { id, options } of BENCHMARK_TASKS)
+    for (const { name, default: usual, others, why } of options)
+      context.say(`${id}.${name}  ${[usual, ...others].join(' | ')}\n  ${why}`);
   context.say('\nlayout of each folder, as its archives are unpacked:');
   for (const id of new Set(BENCHMARK_TASKS.map(({ dataSet }) => dataSet))) {
     const { folders, layout, source }: DataSet = DATA_SETS[id];
     context.say(`${folders[0]}/  from ${source.url}`);
     for (const path of layout) context.say(`  ${path}`);
   }
-  context.say('\n--json tells the options, prompts, wordings and notes of each task');
+  context.say('\n--json has all of this, and the prompts, wordings and notes of each task');
 }
 
 function facts(task: BenchmarkTask) {

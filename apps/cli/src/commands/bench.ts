@@ -32,6 +32,7 @@ interface BenchFlags {
   method?: Method;
   prompt?: string;
   wordings?: string;
+  choose?: string[];
   batch: number;
   crop?: 'start' | 'centre' | 'random';
   seed: number;
@@ -65,6 +66,10 @@ export function addBench(program: Command, setStatus: SetStatus): void {
     )
     .option('--prompt <text>', "in place of the tasks' own")
     .option('--wordings <file>', 'JSON of class -> text, in place of those of the task')
+    .option(
+      '--choose <task.option=value...>',
+      'where the paper is silent or contradicts itself; --list shows what there is to choose',
+    )
     .option('--batch <n>', 'recordings that are given to the model at once', Number, 16)
     .addOption(
       new Option('--crop <part>', 'of recordings longer than the model hears (default: its config)').choices([

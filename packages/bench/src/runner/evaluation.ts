@@ -46,6 +46,12 @@ export interface Label {
   readonly text: string;
 }
 
+/**
+ * How an item's score comes of several annotators' answers: each is a row of its own, as in ClothoAQA's table; or the item is right
+ * when the answer is any one's, most people's, everybody's.
+ */
+export type AnswerVote = 'each' | 'any' | 'majority' | 'unanimous';
+
 /** A task with its data: everything that a run needs, and nothing that knows a model. */
 export interface Evaluation {
   readonly id: string;
@@ -56,6 +62,8 @@ export interface Evaluation {
   readonly prompt: string;
   /** The reported metric. */
   readonly metric: TaskMetric;
+  /** Of questions; default "each". */
+  readonly answers?: AnswerVote;
   /** The data set's folder. */
   readonly folder: string;
   readonly items: readonly EvaluationItem[];

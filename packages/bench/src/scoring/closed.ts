@@ -3,6 +3,7 @@ import {
   accuracy,
   bootstrapInterval,
   confusionMatrix,
+  decide,
   decideOne,
   exactInterval,
   type Interval,
@@ -23,7 +24,7 @@ export interface ClosedTask {
 /**
  * @param items those that could be used
  * @param scores [items, labels]; null where there is nothing to choose by, such as an empty text
- * @param answers what was said, where it was said in words; the best label by default
+ * @param answers what was said, where it was said in words; the best label by default. The scores are cosines then
  */
 export function scoreClosed(
   { kind, metric, labels }: ClosedTask,
@@ -78,28 +79,30 @@ export function scoreClosed(
   }
   const decisions = scores.map((row) => (row === null ? names.map(() => false) : decideOne(row)));
   const tagging = taggingReport(decisions, targets);
+  const hits = results.reduce((sum, { score }) => sum + score, 0);
   const metrics = {
     ...numbers({ mAP, 'mAP, absent classes as 0': absentAsZero }),
     f1: tagging.micro.f1,
     f1ClassBased: tagging.classBased.f1,
     macroF1: tagging.macroF1,
+    ...(answers && thresholdF1(scores, targets)),
     // The best label is one of the right ones.
-    accuracy: results.reduce((sum, { score }) => sum + score, 0) / items.length,
+    accuracy: hits / items.length,
   };
   return {
-    ...reported(metric, metrics, () =>
-      metric === 'mAP'
-        ? mapInterval(table, targets)
-        : bootstrapInterval(
-            items.map((_, i) => i),
-            (sample) =>
-              taggingReport(
-                sample.map((i) => decisions[i] as boolean[]),
-                sample.map((i) => targets[i] as boolean[]),
-              ).micro.f1,
-            { seed: 0, samples: samplesFor(items.length * names.length) },
-          ),
-    ),
+    ...reported(metric, metrics, () => {
+      if (metric === 'mAP') return mapInterval(table, targets);
+      if (metric === 'accuracy') return exactInterval(hits, items.length);
+      return bootstrapInterval(
+        items.map((_, i) => i),
+        (sample) =>
+          taggingReport(
+            sample.map((i) => decisions[i] as boolean[]),
+            sample.map((i) => targets[i] as boolean[]),
+          ).micro.f1,
+        { seed: 0, samples: samplesFor(items.length * names.length) },
+      );
+    }),
     items: results,
     unread,
     perClass: names.map((label, k) => ({
@@ -108,6 +111,16 @@ export function scoreClosed(
       value: Number.isNaN(precisions[k]) ? null : (precisions[k] as number),
     })),
   };
+}
+
+/** The other way to decide: every label whose cosine reaches a half. The paper names neither. */
+function thresholdF1(
+  cosines: readonly (readonly number[] | null)[],
+  targets: readonly (readonly boolean[])[],
+): Record<string, number> {
+  const decisions = cosines.map((row, i) => decide(row ?? targets[i]!.map(() => 0)));
+  const { micro, classBased } = taggingReport(decisions, targets);
+  return { 'f1, cosine ≥ 0.5': micro.f1, 'f1ClassBased, cosine ≥ 0.5': classBased.f1 };
 }
 
 function numbers(values: Readonly<Record<string, number>>): Record<string, number> {

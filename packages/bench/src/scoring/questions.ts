@@ -1,7 +1,7 @@
 /** Open answers beside what people answered: every way of comparing them side by side, as papers differ in it. */
 import { bootstrapInterval, cosineSimilarities } from '@pengi/metrics';
 import { bestIndex } from '../ranking.js';
-import type { EvaluationItem } from '../runner/evaluation.js';
+import type { AnswerVote, EvaluationItem } from '../runner/evaluation.js';
 import type { Scored } from './result.js';
 
 /** Whether a generated text gives an annotator's answer. */
@@ -14,13 +14,12 @@ const MATCHERS: Readonly<Record<string, Matcher>> = {
 };
 
 /** From the verdicts on an item's answers to its score. */
-const VOTES = {
-  /** Each annotator's answer is a row of its own, as in ClothoAQA's table. */
+const VOTES: Readonly<Record<AnswerVote, (verdicts: readonly boolean[]) => number>> = {
   each: (verdicts: readonly boolean[]) => verdicts.filter(Boolean).length / verdicts.length,
   any: (verdicts: readonly boolean[]) => (verdicts.some(Boolean) ? 1 : 0),
   majority: (verdicts: readonly boolean[]) => (2 * verdicts.filter(Boolean).length > verdicts.length ? 1 : 0),
   unanimous: (verdicts: readonly boolean[]) => (verdicts.every(Boolean) ? 1 : 0),
-} as const;
+};
 
 /** Without case, signs, articles and spare blanks, as VQA's evaluation has it. */
 export function normalised(text: string): string {
@@ -33,14 +32,16 @@ export function normalised(text: string): string {
 }
 
 /**
- * The reported accuracy is "exact, each": the text is an annotator's answer to the letter (the paper: "directly matches the
- * human response"), and each annotator counts by himself.
+ * The reported accuracy is of the matcher "exact": the text is an annotator's answer to the letter (the paper: "directly matches the
+ * human response").
  * @param embeddingOf by text; undefined for a model without a text encoder: then that matcher is missing
+ * @param reported of the votes; all are among the metrics
  */
 export function scoreQuestions(
   items: readonly EvaluationItem[],
   answers: readonly string[],
   embeddingOf?: (text: string) => Float32Array | undefined,
+  reported: AnswerVote = 'each',
 ): Scored {
   const nearest = embeddingOf && nearestAnswer(items, embeddingOf);
   const matchers: Readonly<Record<string, Matcher>> = {
@@ -55,7 +56,7 @@ export function scoreQuestions(
     );
     for (const [vote, score] of Object.entries(VOTES)) {
       const scores = verdicts.map(score);
-      if (matcher === 'exact' && vote === 'each') own = scores;
+      if (matcher === 'exact' && vote === reported) own = scores;
       metrics[`${matcher}, ${vote}`] = average(scores);
     }
   }

@@ -68,6 +68,8 @@ describe('several labels', () => {
     expect(result.value).toBeCloseTo((1 + 5 / 12 + 1) / 3, 12);
     // Best labels: dog, cat, cow, dog, cat, dog (the first of equals): 4 hits of 6, and 2 of the 6 expected are missed.
     expect(result.metrics.f1).toBeCloseTo(8 / 12, 12);
+    // By cosines from a half on, "dog cow" is both: 5 hits of 7, and 1 missed.
+    expect(result.metrics['f1, cosine ≥ 0.5']).toBeCloseTo(10 / 13, 12);
   });
 
   it('gives mAP the interval that drawing items and computing it anew gives', () => {
@@ -183,6 +185,8 @@ describe('questions', () => {
     // "it is a cow" is nearest to "cow"; "cat cow" as near to "cat" as to "cow": the first of the answers met is "cat".
     expect(rows('textEncoder')).toEqual(near([7 / 12, 1, 2 / 4, 1 / 4]));
     expect(value).toBeCloseTo(2 / 12, 12);
+    const majority = await resultOf({ ...task, answers: 'majority' }, speaker(['dog', 'cat', 'cow', 'cat']));
+    expect(majority.value).toBeCloseTo(1 / 4, 12);
     // "dog" to everything: 2/3, 0, 1/3, 2/3
     expect(chance?.constant).toBeCloseTo(5 / 12, 12);
     expect(items[0]?.answer).toBe('question: which animal is in 0? → dog');

@@ -148,6 +148,7 @@ async function scoreMethod(
         items,
         answers as string[],
         areThere ? (text) => embeddingOf(text) ?? undefined : undefined,
+        evaluation.answers,
       );
     }
     case 'text-to-audio':

@@ -6,7 +6,11 @@ export type TaskMetric = 'spider' | 'accuracy' | 'mAP' | 'f1' | 'recall@1';
 
 /** A choice that the paper does not settle. */
 export interface TaskOption {
-  readonly name: string;
+  /**
+   * `answers`: how an item's verdicts by its annotators become its score. `classes`: which can be answered, all of the data set's,
+   * those that its items have, or a range such as "21-108", which items of other classes are left out of.
+   */
+  readonly name: 'prompt' | 'split' | 'metric' | 'answers' | 'classes';
   readonly default: string;
   readonly others: readonly string[];
   /** Where the paper is silent or contradicts itself, and why the default is what it is. */
@@ -34,6 +38,8 @@ export interface BenchmarkTask {
   readonly paper: number | null;
   /** Class -> wording; 'vocabulary' where the classes come from the data set's own file, put in words by `inWords`. */
   readonly wordings?: Readonly<Record<string, string>> | 'vocabulary';
+  /** Which of them can be answered, as the option of this name has it; 'all' by default. */
+  readonly classes?: string;
   readonly options: readonly TaskOption[];
   readonly notes: readonly string[];
   /** The right classes of an item, as the keys of `wordings`. */

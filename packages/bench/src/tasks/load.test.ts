@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Choices } from './choices.js';
 import { benchmarkTask, loadTask, tasksIn } from './load.js';
 import { readWordings } from './wordings.js';
 
@@ -62,9 +63,35 @@ describe('loadTask', () => {
     expect(problems).toHaveLength(1);
     expect(evaluation.notes).toContain('data: 1 missing-audio');
 
-    const present = await loadTask(benchmarkTask('esc50'), root, { classes: 'present' });
-    expect(present.evaluation.labels?.map(({ name }) => name)).toEqual(['dog', 'sea_waves']);
     expect((await tasksIn(root)).map(({ id }) => id)).toEqual(['esc50', 'esc50-actions']);
+  });
+
+  it('takes other choices than the defaults, and says so', async () => {
+    const note = (pitch: number) => ({
+      pitch,
+      velocity: 75,
+      instrument_family_str: 'guitar',
+      instrument_source_str: 'acoustic',
+      qualities_str: [],
+    });
+    await write(
+      { 'NSynth/nsynth-test/examples.json': JSON.stringify({ a: note(20), b: note(60) }) },
+      'NSynth/nsynth-test/audio/a.wav',
+      'NSynth/nsynth-test/audio/b.wav',
+    );
+    const load = async (id: string, choices: Choices) =>
+      (await loadTask(benchmarkTask(id), root, { choices })).evaluation;
+    const all = await load('nsynth-pitch', {});
+    expect([all.items.length, all.labels?.length, all.official]).toEqual([2, 128, 4096]);
+    expect(all.notes[0]).toMatch(/^classes: all \(or 21-108\): /);
+    const piano = await load('nsynth-pitch', { classes: '21-108' });
+    expect(piano.items.map(({ id }) => id)).toEqual(['b']);
+    expect([piano.labels?.length, piano.official]).toEqual([88, null]);
+    expect(piano.notes[0]).toMatch(/^classes: 21-108 \(chosen in place of the default; all\): /);
+    expect((await load('nsynth-instrument', { classes: 'present' })).labels?.map(({ name }) => name)).toEqual([
+      'guitar',
+    ]);
+    expect((await load('nsynth-sonic', { metric: 'accuracy' })).metric).toBe('accuracy');
   });
 
   it('takes wordings from a file, and refuses those that do not fit', async () => {

@@ -8,20 +8,20 @@ import {
   type Problem,
   questionPrompt,
 } from '@pengi/datasets';
-import type { Evaluation, EvaluationItem, TrainingItem } from '../runner/evaluation.js';
+import type { AnswerVote, Evaluation, EvaluationItem, TrainingItem } from '../runner/evaluation.js';
+import { type Choices, choiceNotes, withChoices } from './choices.js';
 import type { BenchmarkTask } from './definition.js';
 import { PAPER_RESULTS } from './paper.js';
 import { BENCHMARK_TASKS } from './table.js';
 import { checkWordings, type Wordings } from './wordings.js';
 
 export interface LoadTaskOptions {
-  /** In place of the task's, such as those of an option. */
-  readonly splits?: readonly string[];
+  /** Of the task's options, where not the default. */
+  readonly choices?: Choices;
+  /** In place of the task's. */
   readonly prompt?: string;
   /** Class -> wording, in place of the task's; see `readWordings`. */
   readonly wordings?: Wordings;
-  /** Which classes can be answered: those of the data set, or only those that its items have. Default 'all'. */
-  readonly classes?: 'all' | 'present';
   /** Also read what simple baselines learn from, where it is there. Default false. */
   readonly training?: boolean;
 }
@@ -60,25 +60,21 @@ export async function tasksIn(root: string): Promise<BenchmarkTask[]> {
  * @throws PengiError as `DataSet.read`; E_CONFIG for wordings that do not fit the classes; E_DATA when no item can be used
  */
 export async function loadTask(
-  task: BenchmarkTask,
+  ofTable: BenchmarkTask,
   root: string,
-  {
-    splits = task.splits,
-    prompt = task.prompt,
-    wordings,
-    classes = 'all',
-    training = false,
-  }: LoadTaskOptions = {},
+  { choices = {}, prompt, wordings, training = false }: LoadTaskOptions = {},
 ): Promise<LoadedTask> {
+  const task = withChoices(ofTable, choices);
   const set: DataSet = DATA_SETS[task.dataSet];
-  const { folder, items, problems } = await set.read(root, { split: splits });
+  const { folder, items: all, problems } = await set.read(root, { split: task.splits });
+  const isAnswerable = classFilter(task, all);
+  const items = all.filter((item) => (task.labels?.(item) ?? []).every(isAnswerable));
   const texts = await labelTexts(task, root, wordings);
   const found = items.flatMap((item) => toEvaluationItem(task, item) ?? []);
   const foreign = texts && found.flatMap(({ labels = [] }) => labels).find((name) => !texts.has(name));
   if (foreign !== undefined)
     throw new PengiError('E_DATA', `"${printable(foreign, 60)}" is no class of ${task.id}`, { file: folder });
   if (found.length === 0) throw new PengiError('E_DATA', `no item for ${task.id}`, { file: folder });
-  const present = new Set(found.flatMap(({ labels = [] }) => labels));
   const material = training ? await trainingOf(task, root, items) : undefined;
 
   return {
@@ -89,26 +85,19 @@ export async function loadTask(
       version: 1,
       title: task.title,
       kind: task.kind,
-      prompt,
+      prompt: prompt ?? task.prompt,
       metric: task.metric,
+      ...(choices.answers !== undefined && { answers: choices.answers as AnswerVote }),
       folder,
       items: found,
-      official: officialItems({ dataSet: task.dataSet, splits }),
+      official: items.length < all.length ? null : officialItems(task),
       ...(texts && {
-        labels: [...texts]
-          .map(([name, text]) => ({ name, text }))
-          .filter(({ name }) => classes === 'all' || present.has(name)),
+        labels: [...texts].map(([name, text]) => ({ name, text })).filter(({ name }) => isAnswerable(name)),
       }),
       ...(task.part && { part: task.part }),
       ...(material && { training: material }),
       published: publishedFor(task),
-      notes: [
-        ...task.options.map(
-          (option) => `${option.name}: ${option.default} (or ${option.others.join(', ')}): ${option.why}`,
-        ),
-        ...task.notes,
-        ...problemCounts(problems),
-      ],
+      notes: [...choiceNotes(task, choices), ...task.notes, ...problemCounts(problems)],
     },
   };
 }
@@ -124,6 +113,15 @@ function toEvaluationItem(task: BenchmarkTask, item: Item): EvaluationItem | und
     ...(labels && { labels }),
     ...(references && { references }),
   };
+}
+
+/** By name: whether a class can be answered. */
+function classFilter({ classes = 'all', labels }: BenchmarkTask, items: readonly Item[]) {
+  const [, low, high] = /^(\d+)-(\d+)$/.exec(classes) ?? [];
+  if (low !== undefined) return (name: string) => Number(name) >= Number(low) && Number(name) <= Number(high);
+  if (classes === 'all') return () => true;
+  const present = new Set(items.flatMap((item) => labels?.(item) ?? []));
+  return (name: string) => present.has(name);
 }
 
 /** Class -> text, in the order of the data set's classes. */

@@ -251,8 +251,15 @@ export const BENCHMARK_TASKS: readonly BenchmarkTask[] = [
     prompts: { [note]: 0.5007 },
     paper: 0.5007,
     wordings: nsynthInstrument,
-    options: [],
-    notes: ['11 classes, of which the test split has 10 (no synth lead)'],
+    options: [
+      {
+        name: 'classes',
+        default: 'all',
+        others: ['present'],
+        why: 'Table 2 says 11 classes, of which the test split has 10 (no synth lead)',
+      },
+    ],
+    notes: [],
     labels,
     part: (answer) => readNote(answer).instrument ?? answer,
   },
@@ -265,10 +272,15 @@ export const BENCHMARK_TASKS: readonly BenchmarkTask[] = [
     prompts: { [note]: 0.8676 },
     paper: 0.8676,
     wordings: nsynthPitch,
-    options: [],
-    notes: [
-      'classes are 0-127; HEAR keeps the 88 of a piano, 21-108, and the paper does not say which it takes',
+    options: [
+      {
+        name: 'classes',
+        default: 'all',
+        others: ['21-108'],
+        why: 'all are 0-127; HEAR keeps the 88 of a piano, and the paper does not say which it takes',
+      },
     ],
+    notes: [],
     labels: ({ note }) => note && [String(note.pitch)],
     part: (answer) => /\bpitch\s+\d+/i.exec(answer)?.[0] ?? answer,
   },

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { fitProbes, probeLogits } from '@pengi/bench';
+import { createEngine } from '@pengi/jit';
+import { accuracy, argmax } from '@pengi/metrics';
+import { fillOf, integersOf, rowsOf, u32 } from '../src/checks/metrics/formula.js';
+const json = JSON.parse(readFileSync('/work/shared/goldens/metrics/m5_probe.json', 'utf8'));
+const { salt, dataset } = json; const { D, K, sep, flip } = dataset;
+const split = (s: string) => { const n = dataset.sizes[s];
+  const centre = fillOf(salt, 'probe/centre', K * D); const first = integersOf(salt, `probe/${s}/y`, n, K);
+  const noise = [0, 1, 2].map((j) => fillOf(salt, `probe/${s}/n${j}`, n * D));
+  const x = Float32Array.from(noise[0]!, (v, i) => sep * centre[first[Math.floor(i / D)]! * D + (i % D)]! + (v + noise[1]![i]! + noise[2]![i]!));
+  const f = u32(salt, `probe/${s}/flip`, n); const second = integersOf(salt, `probe/${s}/y2`, n, K);
+  const labels = first.map((l: number, i: number) => (f[i]! / 2 ** 32 < flip ? second[i]! : l));
+  const y = new Float32Array(n * K); labels.forEach((l: number, i: number) => { y[i * K + l] = 1; });
+  return { rows: { count: n, x, y }, labels }; };
+const S = { train: split('train'), valid: split('valid'), test: split('test') };
+const acc = (l: Float32Array, y: number[]) => accuracy(rowsOf(l, K).map(argmax), y);
+const engine = await createEngine('jit', { threads: 1 });
+const sizes = { inputs: D, outputs: K }; const type = 'multiclass' as const;
+const N = Number(process.argv[2] ?? 64);
+for (const band of json.torch_band) {
+  const point = { batch_size: 1024, check_val_every_n_epoch: 3, dropout: band.dropout ?? 0, hidden_dim: band.H ?? 0, hidden_layers: band.hidden_layers, initialization: 'xavier_uniform' as const, lr: band.lr, max_epochs: 500, patience: 20 };
+  const n = band.hidden_layers ? N : 16;
+  const fitted = await fitProbes(engine, Array.from({ length: n }, (_, seed) => ({ point, seed, train: S.train.rows, valid: S.valid.rows, judge: (l: Float32Array) => ({ score: acc(l, S.valid.labels) }) })), { sizes, type, better: 'higher' });
+  const t: number[] = [];
+  for (const f of fitted) t.push(acc(await probeLogits(engine, f!.head, S.test.rows, { sizes, type }), S.test.labels));
+  const mean = (a: number[]) => a.reduce((x, y) => x + y, 0) / a.length;
+  const m = mean(t); const sd = Math.sqrt(t.reduce((s, v) => s + (v - m) ** 2, 0) / (n - 1));
+  const out = t.filter((v) => v < band.test_acc_min - 0.02 - 1e-9 || v > band.test_acc_max + 0.02 + 1e-9).length;
+  console.log(band.hidden_layers, band.lr, 'n', n, 'mean', m.toFixed(4), 'sd', sd.toFixed(4), 'min', Math.min(...t), 'max', Math.max(...t), 'val', mean(fitted.map((f) => f!.judged.score)).toFixed(4), 'epoch', mean(fitted.map((f) => f!.epoch + 1)).toFixed(1), 'beyond', out, 'first', t.slice(0, 8).join(' '));
+}
+process.exit(0);
