@@ -218,8 +218,16 @@ ${prediction !== null && prediction !== answer ? html`<dt>taken for</dt><dd>${pr
 })}</div>`;
 }
 
+/** Where the field's own name reads badly. */
+const FACTS: Readonly<Record<string, string>> = {
+  weightsSha256: 'weights, SHA-256',
+  weightsBytes: 'weights, bytes',
+};
+
 function facts(provenance: TaskResult['provenance']): Html {
-  return definitions(provenance);
+  return definitions(
+    Object.fromEntries(Object.entries(provenance).map(([name, value]) => [FACTS[name] ?? name, value])),
+  );
 }
 
 function definitions(values: Readonly<Record<string, unknown>>): Html {

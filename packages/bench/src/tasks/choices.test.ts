@@ -8,7 +8,11 @@ const parse = (...texts: string[]) => Object.fromEntries(parseChoices(texts, tas
 describe('choices', () => {
   it('are texts of task, option and value', () => {
     expect(
-      parse('dcase17-task4.split=testing', 'dcase17-task4.prompt=generate metadata', 'tut2017.split=development'),
+      parse(
+        'dcase17-task4.split=testing',
+        'dcase17-task4.prompt=generate metadata',
+        'tut2017.split=development',
+      ),
     ).toEqual({
       'dcase17-task4': { split: 'testing', prompt: 'generate metadata' },
       tut2017: { split: 'development' },
@@ -22,7 +26,9 @@ describe('choices', () => {
     ['tut2017.metric=f1', 'has no option "metric"'],
     ['tut2017.split=test', '"test" is no split of task tut2017'],
   ])('refuse %s', (text, message) => {
-    expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'E_USAGE', message: expect.stringContaining(message) }));
+    expect(() => parse(text)).toThrow(
+      expect.objectContaining({ code: 'E_USAGE', message: expect.stringContaining(message) }),
+    );
   });
 
   it('change what is evaluated, and let nothing learn from it', () => {

@@ -88,9 +88,9 @@ describe('loadTask', () => {
     expect(piano.items.map(({ id }) => id)).toEqual(['b']);
     expect([piano.labels?.length, piano.official]).toEqual([88, null]);
     expect(piano.notes[0]).toMatch(/^classes: 21-108 \(chosen in place of the default; all\): /);
-    expect((await load('nsynth-instrument', { classes: 'present' })).labels?.map(({ name }) => name)).toEqual([
-      'guitar',
-    ]);
+    expect((await load('nsynth-instrument', { classes: 'present' })).labels?.map(({ name }) => name)).toEqual(
+      ['guitar'],
+    );
     expect((await load('nsynth-sonic', { metric: 'accuracy' })).metric).toBe('accuracy');
   });
 

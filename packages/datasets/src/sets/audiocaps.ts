@@ -14,6 +14,7 @@ export const audioCaps = defineDataSet({
   source: { url: 'https://github.com/cdjkim/audiocaps', archives: ['dataset/{train,val,test}.csv'] },
   folders: ['AudioCaps'],
   layout: ['dataset/{train,val,test}.csv (or csv_files_v1/)', 'audio/{split}/{youtube_id}_{start}.wav'],
+  // the rows (train) and youtube ids (val, test) of dataset/ in the repository
   splits: {
     train: { official: 49838, needs: [table('train')] },
     val: { official: 495, needs: [table('val')], note: 'five captions each' },

@@ -8,6 +8,7 @@ export const cochlScene = defineDataSet({
   source: { url: 'https://zenodo.org/records/7080122', archives: ['CochlScene.z01 …', 'CochlScene.zip'] },
   folders: ['CochlScene'],
   layout: ['{Train,Val,Test}/{Scene}/*.wav'],
+  // 76,115 in all, as in the data set's paper (Jeong and Park, 2022: "76k"); how they are split was not checked with a source.
   splits: {
     Train: { official: 60855, needs: ['Train/Bus'] },
     Val: { official: 7573, needs: ['Val/Bus'] },

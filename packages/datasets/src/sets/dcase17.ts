@@ -48,6 +48,7 @@ export const dcase17Task4 = defineDataSet({
     'groundtruth_release/groundtruth_weak_label_{training,testing,evaluation}_set.csv',
     'audio/{split}/Y{ytid}_{start}_{end}.wav',
   ],
+  // the files named in groundtruth_release/ of the repository
   splits: {
     training: split('training', 51172),
     testing: split('testing', 488),

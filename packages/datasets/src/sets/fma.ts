@@ -17,6 +17,7 @@ export const fma = defineDataSet({
     'fma_metadata/{tracks,genres}.csv',
     'fma_full/NNN/NNNNNN.mp3 (or fma_large/, fma_medium/, fma_small/)',
   ],
+  // 106,574 in all, as in the paper (Defferrard et al., 2017); how they are split was not checked with a source.
   splits: { training: split(84353), validation: split(11263), test: split(10958) },
   notes: [
     'tracks.csv has three header lines; the official numbers are those of fma_full, smaller subsets have fewer',

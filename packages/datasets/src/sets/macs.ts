@@ -21,6 +21,7 @@ export const macs = defineDataSet({
   },
   folders: ['MACS'],
   layout: [FILE, `${TAU}/audio/*.wav`],
+  // as counted in the README of aac-datasets
   splits: { all: { official: 3930, needs: [FILE, [`${TAU}/audio`, 'audio']] } },
   notes: ['has no splits: all of it is training data'],
   async *readSplit(source) {

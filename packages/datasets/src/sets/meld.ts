@@ -28,6 +28,7 @@ export const meld = defineDataSet({
     '{train,dev,test}_sent_emo.csv',
     'train_splits/dia{d}_utt{u}.mp4 (dev_splits_complete/, output_repeated_splits_test/)',
   ],
+  // "# of utterances" in the README of the repository
   splits: { train: split('train', 9989), dev: split('dev', 1109), test: split('test', 2610) },
   classes: ['anger', 'disgust', 'fear', 'joy', 'neutral', 'sadness', 'surprise'],
   notes: [

@@ -68,6 +68,7 @@ function opinionCorpus({ id, title, folders, official }: Corpus): DataSet {
 export const cmuMosi = opinionCorpus({
   id: 'cmu-mosi',
   title: 'CMU-MOSI',
+  // 2,199 in all, as published (Zadeh et al., 2016); how they are split was not checked with a source.
   folders: ['CMU-MOSI', 'MOSI'],
   official: [1284, 229, 686],
 });
@@ -75,6 +76,7 @@ export const cmuMosi = opinionCorpus({
 export const cmuMosei = opinionCorpus({
   id: 'cmu-mosei',
   title: 'CMU-MOSEI',
+  // Of exports in use; not checked with a source, and exports that leave segments out have fewer.
   folders: ['CMU-MOSEI', 'MOSEI'],
   official: [16326, 1871, 4659],
 });

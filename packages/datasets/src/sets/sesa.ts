@@ -9,6 +9,7 @@ export const sesa = defineDataSet({
   source: { url: 'https://zenodo.org/records/3519845', archives: ['SESA.zip'] },
   folders: ['SESA'],
   layout: ['train/{class}_NNN.wav', 'test/{class}_NNN.wav'],
+  // 585 in all, as in Table 2 of the Pengi paper; how they are split was not checked with a source.
   splits: {
     train: { official: 480, needs: ['train/siren_*'] },
     test: { official: 105, needs: ['test/siren_*'] },

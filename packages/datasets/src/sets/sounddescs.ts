@@ -19,6 +19,7 @@ export const soundDescs = defineDataSet({
     '{train,val,test}_list.txt (one name a line)',
     'audio/{location}',
   ],
+  // the lines of data/SoundDescs/{train,val,test}_list.txt of the benchmark's repository
   splits: { train: split('train', 23085), val: split('val', 4947), test: split('test', 4947) },
   notes: [
     "the benchmark's own descriptions are pickle files, which can run code and are not read: the BBC's table has the same",

@@ -22,6 +22,7 @@ export const vocalSound = defineDataSet({
   },
   folders: ['VocalSound', 'vs_release_44k', 'vs_release_16k'],
   layout: ['audio_44k/{f,m}NNNN_{k}_{class}.wav (or audio_16k/)', 'datafiles/{tr,val,te}.json'],
+  // 21,024 in all, as in the README of the repository; how they are split was not checked with a source.
   splits: { tr: split('tr', 15570), val: split('val', 1860), te: split('te', 3594) },
   classes: ['cough', 'laughter', 'sigh', 'sneeze', 'sniff', 'throatclearing'],
   notes: ['the paths in datafiles/ are those of their makers: only the file names are used'],

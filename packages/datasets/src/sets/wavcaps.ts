@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineDataSet, type Source, type Split } from './data-set.js';
 import { audioStem } from './finder.js';
 
-/** The four sources, as the folders are called. */
+/** The four sources, as the folders are called, with the numbers in the README of the repository. */
 const SOURCES: Record<string, { json: string; audio: string; official: number }> = {
   AudioSet_SL: { json: 'as_final', audio: 'AudioSet_SL', official: 108317 },
   BBC_Sound_Effects: { json: 'bbc_final', audio: 'BBC_Sound_Effects', official: 31201 },

@@ -1,0 +1,133 @@
+/**
+ * `pnpm test:hear-python [MODEL]`: heareval itself beside `pengi hear`, on made tasks of scenes and of events and on the HEAR tasks in
+ * PENGI_DATA. Without MODEL, a small one of random weights.
+ *   1. heareval embeds the tasks through integrations/hear: its files hold what ours hold.
+ *   2. heareval trains on our files, of which it gets those alone that are its own; its scores fall where ours of several seeds do.
+ * Says SKIPPED where there is no Python that has heareval and none can be installed. Ends with 1 when anything differs.
+ */
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { evaluateProbes, findHearTasks, readEmbeddings } from '@pengi/bench';
+import { saveModelFolder } from '@pengi/checkpoint';
+import { main } from '@pengi/cli';
+import { createEngine } from '@pengi/jit';
+import { initParams } from '@pengi/nn';
+import { pengiSpec, SMALL_FRONTEND, smallConfigs } from 'pengi';
+import { compareFolders, findPython, heareval } from './python.js';
+import { madeTasks } from './tasks.js';
+
+const root = join(import.meta.dirname, '../../..');
+/** Float32 in batches of other sizes, relative to the largest value. */
+const SAME = 1e-5;
+const SEEDS = 8;
+/** How many deviations of our seeds' scores the kit's may be off: it is one seed more, of another generator. */
+const DEVIATIONS = 4;
+
+const python = await findPython();
+if (python === undefined) {
+  console.log('SKIPPED: no Python with heareval, and it could not be installed (is there a network?)');
+  process.exit(0);
+}
+const work = await mkdtemp(join(tmpdir(), 'pengi-hear-'));
+let failures = 0;
+try {
+  const model = process.argv[2] === undefined ? await randomModel() : resolve(process.argv[2]);
+  const tasks = await allTasks();
+  const status = await main([
+    ...['hear', '--tasks', tasks, '--model', model, '--out', join(work, 'ours')],
+    ...['--grid', 'fast', '--probes', 'hear'],
+  ]);
+  if (status !== 0) throw new Error(`pengi hear ended with status ${status}`);
+  const [name] = await readdir(join(work, 'ours'));
+  const ours = (task: string) => join(work, 'ours', name!, task);
+  const names = (await findHearTasks(tasks)).map((folder) => basename(folder));
+
+  await heareval(
+    python,
+    'embeddings',
+    ['pengi_hear', '--model', model, '--tasks-dir', tasks, '--embeddings-dir', join(work, 'theirs')],
+    work,
+  );
+  for (const task of names) {
+    const found = await compareFolders(python, ours(task), join(work, 'theirs', 'pengi_hear', task));
+    const right = found.worst <= SAME && found.labels && found.clips;
+    report(right, `${task}: embedded by heareval through the shim`, JSON.stringify(found));
+  }
+
+  for (const task of names) await compareScores(task, ours(task));
+} finally {
+  await rm(work, { recursive: true, force: true });
+}
+console.log(`test:hear-python: ${failures === 0 ? 'passed' : `${failures} MISSES`}`);
+process.exitCode = failures === 0 ? 0 : 1;
+
+/** Those that the model's rate fits: heareval does not resample. */
+async function allTasks(): Promise<string> {
+  const made = await madeTasks(join(work, 'tasks'), SMALL_FRONTEND.sampleRate);
+  const data = join(resolve(root, process.env.PENGI_DATA ?? '../shared/data/mini'), 'hear-like/tasks');
+  if (!existsSync(data)) console.log(`SKIPPED: the tasks in ${data}, which is not there`);
+  else
+    for (const task of await findHearTasks(data))
+      if (existsSync(join(task, String(SMALL_FRONTEND.sampleRate))))
+        await symlink(resolve(task), join(made, basename(task)));
+  return made;
+}
+
+async function randomModel(): Promise<string> {
+  const { pengi } = smallConfigs({ prompts: ['this is a sound of'], answers: ['low', 'middle', 'high'] });
+  const folder = join(work, 'model');
+  await saveModelFolder(folder, { config: pengi, tensors: initParams(pengiSpec(pengi), 0) });
+  return folder;
+}
+
+async function compareScores(task: string, folder: string): Promise<void> {
+  const embeddings = await readEmbeddings(folder);
+  const [score] = embeddings.task.metadata.evaluation as [string];
+  const engine = await createEngine('jit');
+  const values: number[] = [];
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const [result] = await evaluateProbes(embeddings, { engine, probes: ['hear'], grid: 'fast', seed });
+    values.push(mean(result!.folds.map((fold) => fold.scores[score as keyof typeof fold.scores] as number)));
+  }
+
+  const copy = join(work, 'predicted', task);
+  await cp(folder, copy, { recursive: true, filter: (path) => !isOurs(path) });
+  await heareval(python!, 'predictions', [copy, '--grid', 'fast'], work);
+  const kit = JSON.parse(await readFile(join(copy, 'test.predicted-scores.json'), 'utf8'));
+  const theirs: number =
+    kit.aggregated_scores?.[`test_${score}_mean`] ?? kit.test[`test_${score}`];
+
+  const average = mean(values);
+  const deviation = Math.sqrt(mean(values.map((value) => (value - average) ** 2)) * (SEEDS / (SEEDS - 1)));
+  const { metadata, splits } = embeddings.task;
+  const tested = metadata.split_mode === 'trainvaltest' ? ['test'] : metadata.splits;
+  const items = tested.reduce((sum, split) => sum + splits.get(split)!.length, 0);
+  // A score of few clips moves in steps.
+  const reach = Math.max(DEVIATIONS * deviation, 1 / items);
+  report(
+    Math.abs(theirs - average) <= reach,
+    `${task}: ${score} by heareval on our files`,
+    `${theirs.toFixed(4)}; ours ${average.toFixed(4)} ± ${deviation.toFixed(4)} (${SEEDS} seeds, ${Math.min(...values).toFixed(4)} to ${Math.max(...values).toFixed(4)})`,
+  );
+}
+
+/** What the kit does not write. */
+function isOurs(path: string): boolean {
+  const name = basename(path);
+  return (
+    name === 'probes.json' ||
+    name.startsWith('test.predicted-scores') ||
+    (name.endsWith('.target-labels.json') && !name.includes('.wav.'))
+  );
+}
+
+function report(right: boolean, what: string, text: string): void {
+  if (!right) failures++;
+  console.log(`${right ? 'pass' : 'FAIL'}   ${what.padEnd(72)} ${text}`);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

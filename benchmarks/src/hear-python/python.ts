@@ -1,0 +1,80 @@
+/** heareval in Python: an environment that has it, and its two stages. */
+import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const INTEGRATION = join(import.meta.dirname, '../../../integrations/hear');
+const COMPARE = join(import.meta.dirname, 'compare.py');
+
+/** What heareval imports, at versions of today but for lightning, whose interface changed; see run_heareval.py. */
+const PACKAGES = [
+  ...['torch', 'pytorch-lightning==1.9.5', 'scikit-learn', 'pandas', 'sed_eval', 'dcase_util', 'intervaltree'],
+  ...['more-itertools', 'python-slugify', 'soundfile', 'torchinfo', 'tqdm', 'click', 'pynvml', 'setuptools<81'],
+];
+const KIT = 'heareval==2021.1.3';
+
+/**
+ * The interpreter that PENGI_HEAR_PYTHON names, which has heareval, or one in a folder for temporary files, made now if it is not
+ * there (5 GB, for PyTorch brings CUDA); undefined where that cannot be done.
+ */
+export async function findPython(): Promise<string | undefined> {
+  if (process.env.PENGI_HEAR_PYTHON) return process.env.PENGI_HEAR_PYTHON;
+  const folder = join(tmpdir(), 'pengi-heareval');
+  const python = join(folder, 'bin', 'python');
+  const done = join(folder, 'complete');
+  if (existsSync(done)) return python;
+  console.log(`installing ${KIT} and what it needs into ${folder}`);
+  const install = [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']] as const;
+  try {
+    await run('python3', ['-m', 'venv', folder]);
+    await run(install[0], [...install[1], ...PACKAGES], { maxBuffer: 2 ** 26 });
+    await run(install[0], [...install[1], '--no-deps', KIT], { maxBuffer: 2 ** 26 });
+  } catch (error) {
+    console.log((error as Error).message.slice(0, 2000));
+    return undefined;
+  }
+  writeFileSync(done, '');
+  return python;
+}
+
+/**
+ * A stage of the kit.
+ * @param cwd gets its logs
+ * @throws Error with the end of what it said
+ */
+export async function heareval(
+  python: string,
+  stage: 'embeddings' | 'predictions',
+  args: readonly string[],
+  cwd: string,
+): Promise<void> {
+  const env = {
+    ...process.env,
+    PENGI_COMMAND: `${process.execPath} ${join(import.meta.dirname, '../../../apps/cli/bin/pengi.js')}`,
+    PYTHONWARNINGS: 'ignore',
+    CUDA_VISIBLE_DEVICES: '',
+    TF_CPP_MIN_LOG_LEVEL: '3',
+  };
+  const script = join(INTEGRATION, 'run_heareval.py');
+  await run(python, [script, `${stage}.runner`, ...args], { cwd, env, maxBuffer: 2 ** 28 }).catch(
+    (error: Error & { stderr?: string }) => {
+      throw new Error(`heareval.${stage}: ${(error.stderr ?? error.message).slice(-3000)}`);
+    },
+  );
+}
+
+/** How two folders of embeddings differ, as Python reads them. */
+export interface Comparison {
+  readonly rows: number;
+  readonly worst: number;
+  readonly labels: boolean;
+  readonly clips: boolean;
+}
+
+export async function compareFolders(python: string, ours: string, theirs: string): Promise<Comparison> {
+  const { stdout } = await run(python, [COMPARE, ours, theirs]);
+  return JSON.parse(stdout) as Comparison;
+}
