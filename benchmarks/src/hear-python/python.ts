@@ -11,8 +11,25 @@ const COMPARE = join(import.meta.dirname, 'compare.py');
 
 /** What heareval imports, at versions of today but for lightning, whose interface changed; see run_heareval.py. */
 const PACKAGES = [
-  ...['torch', 'pytorch-lightning==1.9.5', 'scikit-learn', 'pandas', 'sed_eval', 'dcase_util', 'intervaltree'],
-  ...['more-itertools', 'python-slugify', 'soundfile', 'torchinfo', 'tqdm', 'click', 'pynvml', 'setuptools<81'],
+  ...[
+    'torch',
+    'pytorch-lightning==1.9.5',
+    'scikit-learn',
+    'pandas',
+    'sed_eval',
+    'dcase_util',
+    'intervaltree',
+  ],
+  ...[
+    'more-itertools',
+    'python-slugify',
+    'soundfile',
+    'torchinfo',
+    'tqdm',
+    'click',
+    'pynvml',
+    'setuptools<81',
+  ],
 ];
 const KIT = 'heareval==2021.1.3';
 

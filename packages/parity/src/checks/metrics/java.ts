@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { cacheFolder } from '@pengi/checkpoint/download';
 import {
+  createJavaScorer,
   findJava,
   installedPrograms,
   meteor,
@@ -11,6 +12,7 @@ import {
 import type { Json } from '../../golden.js';
 import type { Report } from '../../report.js';
 import { TOLERANCES } from '../../tolerances.js';
+import { checkBenchCaptions } from './bench.js';
 import { tokenizedClips } from './captions.js';
 
 const { meteor: METEOR_TOLERANCE, spice: SPICE_TOLERANCE, scores: TOLERANCE } = TOLERANCES.metrics;
@@ -56,5 +58,6 @@ export async function checkJava(json: Json, report: Report): Promise<string[]> {
       TOLERANCE,
     );
   } else skipped.push('SPICE: not installed (pengi metrics install)');
+  if (skipped.length === 0) await checkBenchCaptions(json, createJavaScorer({ folder }), report);
   return skipped;
 }
