@@ -41,7 +41,7 @@ import { writeFileAtomic } from '@pengi/core/node';
 import { createJavaScorer } from '@pengi/metrics/java';
 import { launcherOf } from '@pengi/mpi';
 import type { Context } from '../context.js';
-import { programsFolder } from '../metrics/install.js';
+import { programsFolder, resultsFolder } from '../metrics/install.js';
 import { type LoadedModel, loadContestant } from './predictors.js';
 
 export interface BenchSettings {
@@ -214,7 +214,7 @@ export async function finish(
   { java = true, examples = true }: { java?: boolean; examples?: boolean } = {},
 ): Promise<ScoredRun> {
   const scored = await scoreRun(run, {
-    ...(java && { external: createJavaScorer({ folder: programsFolder() }) }),
+    ...(java && { external: createJavaScorer({ folder: programsFolder(), cache: resultsFolder() }) }),
     warn: (message) => context.warn(message),
   });
   for (const line of scored.unusable) context.warn(line);

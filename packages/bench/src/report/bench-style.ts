@@ -20,6 +20,7 @@ svg.curves-plot .curve { stroke-width: 2; }
 .key { display: inline-block; width: 1.25rem; border-top: 3px solid var(--c); vertical-align: middle; margin-right: .35rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; font-size: .875rem; }
 a { color: var(--accent); }
+.results td { white-space: nowrap; } .results td:last-child { white-space: normal; }
 .plus { color: var(--right); } .minus { color: var(--wrong); }
 @media (max-width: 44rem) {
   .bars { grid-template-columns: 1fr max-content; }
