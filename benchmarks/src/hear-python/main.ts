@@ -85,7 +85,7 @@ async function randomModel(): Promise<string> {
 async function compareScores(task: string, folder: string): Promise<void> {
   const embeddings = await readEmbeddings(folder);
   const [score] = embeddings.task.metadata.evaluation as [string];
-  const engine = await createEngine('jit');
+  const engine = await createEngine('jit', { threads: 1 });
   const values: number[] = [];
   for (let seed = 0; seed < SEEDS; seed++) {
     const [result] = await evaluateProbes(embeddings, { engine, probes: ['hear'], grid: 'fast', seed });

@@ -73,6 +73,7 @@ export async function heareval(
     PENGI_COMMAND: `${process.execPath} ${join(import.meta.dirname, '../../../apps/cli/bin/pengi.js')}`,
     PYTHONWARNINGS: 'ignore',
     CUDA_VISIBLE_DEVICES: '',
+    OMP_NUM_THREADS: '1', // more only wait for each other on heads so small
     TF_CPP_MIN_LOG_LEVEL: '3',
   };
   const script = join(INTEGRATION, 'run_heareval.py');
