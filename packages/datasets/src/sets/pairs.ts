@@ -124,6 +124,26 @@ export type TrainingSetId = keyof typeof TRAINING_SETS;
 /** The pairs of a training set's items, in their order. Nothing is drawn by chance. */
 export function trainingPairs(set: TrainingSetId, items: readonly Item[], options: PairOptions = {}): Pairs {
   const { template }: TrainingSet = TRAINING_SETS[set];
+  return pairsOf(items, template, options);
+}
+
+/**
+ * Pairs of labels for sets without a template: every prompt is asked about every item that has a label.
+ * @param wording labels in other words than the set's own; the others are put in words by `inWords`
+ */
+export function labelPairs(
+  items: readonly Item[],
+  prompts: readonly string[],
+  { wording = {}, ...options }: PairOptions & { readonly wording?: Readonly<Record<string, string>> } = {},
+): Pairs {
+  const worded = (label: string) =>
+    Object.hasOwn(wording, label) ? (wording[label] as string) : inWords(label);
+  const template: Template = ({ labels = [] }) =>
+    labels.length === 0 ? [] : prompts.map((prompt) => [prompt, TARGETS.events(labels.map(worded))]);
+  return pairsOf(items, template, options);
+}
+
+function pairsOf(items: readonly Item[], template: Template, options: PairOptions): Pairs {
   const choices = {
     sentiment: sentimentName,
     blacklists: ['test_ac', 'ub8k_esc50_vggsound'],

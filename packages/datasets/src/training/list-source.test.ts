@@ -5,6 +5,7 @@ import { all } from '../testing/clips.js';
 import { failure, temporaryFolder } from '../testing/files.js';
 import { WAV, wavs, writeTree } from '../testing/tree.js';
 import { dataSetSource, listSource, manifestSource } from './list-source.js';
+import type { ExampleSource } from './source.js';
 
 const folder = temporaryFolder();
 
@@ -82,6 +83,30 @@ describe('a data set as a source', () => {
     expect(await failure(dataSetSource('esc50', folder()))).toMatchObject({ code: 'E_USAGE' });
     expect(await failure(dataSetSource('clotho', folder(), { splits: ['validation'] }))).toMatchObject({
       code: 'E_NOT_FOUND',
+    });
+  });
+
+  it("come from labels and prompts of one's own, of some folds, where there is no template", async () => {
+    const rows = ['1-a-A-0.wav,1,0,dog,True,a,A', '2-b-A-14.wav,2,14,chirping_birds,False,b,A'];
+    await writeTree(folder(), {
+      'ESC-50/meta/esc50.csv': `filename,fold,target,category,esc10,src_file,take\n${rows.join('\n')}\n`,
+      ...wavs('ESC-50/audio/1-a-A-0.wav', 'ESC-50/audio/2-b-A-14.wav'),
+    });
+    const options = { name: 'sounds', prompts: ['p', 'q'], wording: { dog: 'a dog' } };
+    const textsOf = async (source: ExampleSource) =>
+      (await all(source.entries())).flatMap(({ texts }) => texts);
+    const both = await dataSetSource('esc50', folder(), options);
+    expect(both.name).toBe('sounds');
+    expect((await textsOf(both)).map(({ prompt, target }) => [prompt, target])).toEqual([
+      ['p', 'a dog'],
+      ['q', 'a dog'],
+      ['p', 'chirping birds'],
+      ['q', 'chirping birds'],
+    ]);
+    const second = await dataSetSource('esc50', folder(), { ...options, folds: [2, 3] });
+    expect((await textsOf(second)).map(({ target }) => target)).toEqual(['chirping birds', 'chirping birds']);
+    expect(await failure(dataSetSource('esc50', folder(), { ...options, folds: [4] }))).toMatchObject({
+      code: 'E_DATA',
     });
   });
 });

@@ -4,7 +4,13 @@ import { PengiError } from '@pengi/core';
 import { readRegularFile } from '../files.js';
 import { type ManifestOptions, readManifest } from '../manifest.js';
 import { type DataSetId, dataSet } from '../sets/index.js';
-import { type PairOptions, TRAINING_SETS, type TrainingSetId, trainingPairs } from '../sets/pairs.js';
+import {
+  labelPairs,
+  type PairOptions,
+  TRAINING_SETS,
+  type TrainingSetId,
+  trainingPairs,
+} from '../sets/pairs.js';
 import {
   type ExampleEntry,
   type ExampleSource,
@@ -138,32 +144,52 @@ export async function manifestSource(
 }
 
 export interface DataSetSourceOptions extends PairOptions {
+  /** The set's id by default. */
+  readonly name?: string;
   readonly unit?: ExampleUnit;
-  /** Those of the paper's training splits that are there by default. */
+  /** Those of the paper's training splits that are there by default; all that are there, of a set that it only evaluates on. */
   readonly splits?: readonly string[];
+  /** Only items of these folds, counted from 1: the others stay for the test. */
+  readonly folds?: readonly number[];
+  /**
+   * What is asked about the set's labels, in place of its template; needed for the sets that the paper only evaluates on, which
+   * have none. With several prompts each item makes a pair for each.
+   */
+  readonly prompts?: readonly string[];
+  /** With `prompts`: labels in other words than the set's own, such as "seven" for "7". */
+  readonly wording?: Readonly<Record<string, string>>;
 }
 
 /**
- * The training pairs of a data set (Table 1's templates).
- * @throws PengiError as `DataSet.read`; E_USAGE for a set that has no template
+ * The training pairs of a data set: Table 1's templates, or `prompts`.
+ * @throws PengiError as `DataSet.read`; E_USAGE for a set that has neither template nor prompts, for folds of a set without any
  */
 export async function dataSetSource(
   id: string,
   root: string,
-  { unit = 'text', splits, ...options }: DataSetSourceOptions = {},
+  { name, unit = 'text', splits, folds, prompts, wording, ...options }: DataSetSourceOptions = {},
 ): Promise<ExampleSource> {
-  const set = trainingSet(id);
-  const read = await dataSet(set).read(root, { split: splits ?? (await presentSplits(set, root)) });
-  const { pairs, leftOut } = trainingPairs(set, read.items, options);
+  const set = dataSet(id);
+  const template = prompts ? undefined : trainingSet(id);
+  const wanted = splits ?? (template && (await presentSplits(template, root)));
+  const read = await set.read(root, wanted ? { split: wanted } : {});
+  if (folds && read.items.every(({ fold }) => fold === undefined))
+    throw new PengiError('E_USAGE', `${set.id} has no folds`, { hint: 'name splits instead' });
+  const items = folds
+    ? read.items.filter(({ fold }) => fold !== undefined && folds.includes(fold))
+    : read.items;
+  const { pairs, leftOut } = template
+    ? trainingPairs(template, items, options)
+    : labelPairs(items, prompts ?? [], { ...options, ...(wording && { wording }) });
   const counts: Record<string, number> = { ...leftOut };
   for (const { kind } of read.problems) counts[kind] = (counts[kind] ?? 0) + 1;
   return listSource(pairs, {
-    name: set,
+    name: name ?? set.id,
     unit,
     root: read.folder,
     notes: Object.entries(counts)
       .filter(([, count]) => count > 0)
-      .map(([kind, count]) => `${set}: ${kind}: ${count}`),
+      .map(([kind, count]) => `${set.id}: ${kind}: ${count}`),
   });
 }
 
