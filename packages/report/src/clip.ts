@@ -1,7 +1,7 @@
 /** Recordings of a report: small enough to be within the page, and pictures of them. */
 import { createFrontend, RELEASED_FRONTEND } from '@pengi/audio-frontend';
 import { isPengiError } from '@pengi/core';
-import type { LogMelClip } from '../baselines/features.js';
+import type { LogMelClip } from './spectrogram.js';
 
 /** Speech and most sounds are told by what is below 8 kHz. */
 const RATE = 16000;
