@@ -9,7 +9,18 @@ export type { Manifest, Position } from './manifest.js';
 export type { BestPoint } from './pointers.js';
 export { checkpointParams, openCheckpoint, type RunCheckpoint } from './read.js';
 export type { RunBeginning, RunEnd, RunObserver, RunPhase, StepPoint } from './observe.js';
+export { differingSettings, runNames, type SettingDifference } from './runs/compare.js';
+export { findRuns, linesOf, type RunRecord, readRun, type ScoreSummary, scoresOf } from './runs/read-run.js';
+export {
+  numberText,
+  type ReportSection,
+  type RunReportOptions,
+  renderComparison,
+  renderRunReport,
+  resultRows,
+} from './runs/run-report.js';
 export { type BestScore, bestOf, smallerIsBetter } from './scores.js';
+export type { Settings } from './settings.js';
 export { mergeParams, splitParams } from './split.js';
 export { type RunStart, type RunStatus, readStatus, stateOf } from './status.js';
 export type {

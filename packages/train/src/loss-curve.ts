@@ -1,5 +1,5 @@
 /** loss.svg, the picture of a run. */
-import { type Curve, curveColour, type Html, html, plot } from '@pengi/report';
+import { type Curve, curveColour, type Html, html, type Point, plot } from '@pengi/report';
 import { createAverage } from './average.js';
 import type { EvaluationPoint, LossPoint } from './task.js';
 
@@ -69,16 +69,21 @@ export function smoothedCurves(
 }
 
 /** A curve for each name of the evaluations' values. */
-export function metricCurves(evaluations: readonly EvaluationPoint[]): Curve[] {
+function metricCurves(evaluations: readonly EvaluationPoint[]): Curve[] {
   const names = [...new Set(evaluations.flatMap(({ values }) => Object.keys(values)))];
-  return names.map((name, i) => ({
-    name,
-    style: 'metric',
-    colour: i + 1,
-    points: evaluations
-      .map(({ step, values }): [number, number] => [step, values[name] ?? Number.NaN])
-      .filter(([, value]) => Number.isFinite(value)),
-  }));
+  return names.map((name, i) => metricCurve(evaluations, name, i + 1));
+}
+
+/** The curve of one value of the evaluations. */
+export function metricCurve(
+  evaluations: readonly { step: number; values: Readonly<Record<string, number | null>> }[],
+  name: string,
+  colour: number,
+): Curve {
+  const points = evaluations
+    .map(({ step, values }): Point => [step, values[name] ?? Number.NaN])
+    .filter(([, value]) => Number.isFinite(value));
+  return { name, style: 'metric', colour, points };
 }
 
 /** Where the axis of the steps ends. */

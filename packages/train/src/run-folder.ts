@@ -49,11 +49,11 @@ export interface RunFolderOptions {
   warn: (message: string) => void;
 }
 
-const CONFIG = 'config.json';
-const LOG = 'log.jsonl';
+export const CONFIG = 'config.json';
+export const LOG = 'log.jsonl';
 const CURVE = 'loss.svg';
 const LOCK = '.lock';
-const FORMAT = 'pengi-run';
+export const FORMAT = 'pengi-run';
 
 /** For how long a process on another machine that held the folder may give no sign of life. */
 const SILENT_SECONDS = 60;

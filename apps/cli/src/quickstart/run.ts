@@ -10,6 +10,7 @@ import { confusionMatrix } from '@pengi/metrics';
 import { lossCurve, type TrainResult } from '@pengi/train';
 import { type Answer, loadPengi } from 'pengi';
 import type { Context } from '../context.js';
+import { ownVersion } from '../versions.js';
 import { loadNotes, type NoteData } from './data.js';
 import { evaluate, examplesOf, type NoteRecords, predictorOf } from './evaluate.js';
 import { NOTE_FRONTEND, noteConfigs, RECIPE } from './recipe.js';
@@ -113,7 +114,7 @@ export async function quickstart(
     weightsSha256: saved.sha256,
     engine: engine.description,
     seed,
-    version: await ownVersion(),
+    version: ownVersion(),
   };
   const predictor = predictorOf(models.pengi, models.clap);
   const records = await evaluate(data, predictor, { provenance, progress: context.progress });
@@ -242,11 +243,6 @@ async function writeReport(
     provenance,
   });
   await writeFileAtomic(path, html);
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function rounded(seconds: number): number {

@@ -1,0 +1,76 @@
+/** Evaluations of a run: the loss over all validation samples, and what the model makes of a few that stay the same. */
+import { join } from 'node:path';
+import { writeSafetensors } from '@pengi/checkpoint';
+import { createRng } from '@pengi/core';
+import type { Engine } from '@pengi/jit';
+import { type TrainTask, validationLoss } from '@pengi/train';
+import { SHOWN } from '../runs/clips.js';
+import { EMBEDDINGS } from '../runs/facts.js';
+import type { SampleFacts } from './facts.js';
+import type { Stage } from './stages.js';
+
+/** Samples that are embedded at each evaluation. */
+const EMBEDDED = 200;
+
+export interface EvaluationOptions<S> {
+  engine: Engine;
+  /** Samples of a batch. */
+  batch: number;
+  /** Those of the validation samples that the model is asked about, and that are embedded. */
+  listened: readonly S[];
+  /** The run folder, for the embeddings of the newest evaluation. */
+  out: string;
+}
+
+/** The task with its evaluation; without validation samples it has none. */
+export async function withEvaluation<S, Loaded, P, B>(
+  task: TrainTask<P, B>,
+  { samples, task: taskOf, listen }: Stage<S, Loaded, P, B>,
+  { engine, batch, listened, out }: EvaluationOptions<S>,
+): Promise<TrainTask<P, B>> {
+  const { validation, load } = samples;
+  if (validation.length === 0) return task;
+  const over = taskOf((step) => load(validation.slice(step * batch, (step + 1) * batch)));
+  const batches = [];
+  for (let step = 0; step * batch < validation.length; step++) batches.push(await over.batch(step));
+  const lossOf = validationLoss(task, batches, engine);
+  const heard = await load(listened);
+  return {
+    ...task,
+    async evaluate(params, step) {
+      const values = await lossOf(params);
+      const { samples: said, embeddings } = await listen(params, heard, { engine, shown: SHOWN });
+      if (embeddings)
+        await writeSafetensors(join(out, EMBEDDINGS), { ...embeddings }, { step: String(step) });
+      return { values, samples: said };
+    },
+  };
+}
+
+/**
+ * The samples that are embedded, those that are asked about first: by chance, but as many different prompts, targets and
+ * recordings as there are before any comes again.
+ */
+export function chosenSamples<S extends SampleFacts>(
+  samples: readonly S[],
+  seed: number,
+  count = EMBEDDED,
+): S[] {
+  const seen = new Map<string, number>();
+  const timesBefore = (part: 'prompt' | 'target' | 'audio', sample: S) => {
+    const name = `${part} ${sample[part]}`;
+    const times = seen.get(name) ?? 0;
+    seen.set(name, times + 1);
+    return times;
+  };
+  return createRng(seed)
+    .fork('samples to listen to')
+    .shuffle([...samples])
+    .map((sample) => ({
+      sample,
+      rank: timesBefore('prompt', sample) + timesBefore('target', sample) + timesBefore('audio', sample),
+    }))
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, count)
+    .map(({ sample }) => sample);
+}
