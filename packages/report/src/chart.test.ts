@@ -52,10 +52,10 @@ describe('chart', () => {
     const { listeners, values, attributes } = pageOf(figure);
     // the axis goes from 62 to 426 of 440, so step 11 of 20 is at 262.2, of 880 pixels 524.4
     listeners.pointermove!({ clientX: 524.4 });
-    expect(values()).toEqual(['10', '2.1235', '0.5']);
+    expect(values()).toEqual(['2.1235', '0.5', '10']);
     expect(attributes).toMatchObject({ visibility: 'visible', transform: 'translate(244 0)' });
     listeners.pointermove!({ clientX: 0 });
-    expect(values()).toEqual(['1', '3', '']); // there was no evaluation yet
+    expect(values()).toEqual(['3', '', '1']); // there was no evaluation yet
     listeners.pointerleave!({});
     expect(values()).toEqual(['', '', '']);
   });

@@ -25,10 +25,10 @@ export function chart(
 ${plot(curves, { ...options, width: WIDTH, height: HEIGHT })}
 <path class="cursor" d="M0 10V${HEIGHT - 38}" visibility="hidden"/>
 </svg>
-<figcaption><span class="at">${xLabel} <output></output></span>${curves.map(
+<figcaption>${curves.map(
     ({ name, colour, style }) =>
       html`<span><span class="key${style === 'raw' ? ' faint' : ''}" style="--c:${curveColour(colour)}"></span>${name} <output></output></span>`,
-  )}</figcaption>
+  )}<span class="at">${xLabel} <output></output></span></figcaption>
 </figure>
 `;
 }
@@ -42,10 +42,12 @@ export const CHART_STYLE = `
 .chart svg { width: 100%; touch-action: pan-y; }
 .chart svg text { font-size: 12px; }
 .chart .grid { stroke: var(--line); }
+.chart .raw { stroke-opacity: .5; }
+@media (prefers-color-scheme: dark) { .chart polyline, .chart circle, .chart .key { filter: brightness(1.4); } }
 .chart .axis, .chart .cursor { stroke: var(--soft); }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: .1rem 1rem; min-height: 1.5em; }
 .chart output { font-variant-numeric: tabular-nums; color: var(--text); font-weight: 600; }
-.chart .at { visibility: hidden; min-width: 6rem; }
+.chart .at { visibility: hidden; }
 .chart.live .at { visibility: visible; }
 .key.faint { opacity: .45; }
 `;
@@ -56,7 +58,8 @@ for (const figure of document.querySelectorAll('[data-chart]')) {
   const { left, right, lastX, curves } = JSON.parse(figure.dataset.chart);
   const svg = figure.querySelector('svg');
   const cursor = figure.querySelector('.cursor');
-  const [at, ...outputs] = figure.querySelectorAll('output');
+  const outputs = [...figure.querySelectorAll('output')];
+  const at = outputs.pop();
   const xs = [...new Set(curves.flatMap((points) => points.map(([x]) => x)))].sort((a, b) => a - b);
   const nearest = (values, x) => values.reduce((a, b) => (Math.abs(b - x) < Math.abs(a - x) ? b : a));
   if (xs.length === 0) continue;

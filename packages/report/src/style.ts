@@ -22,6 +22,7 @@ p { max-width: 42rem; }
 p, dl, ul { margin: .5rem 0; }
 .soft, figcaption { color: var(--soft); font-size: .875rem; }
 svg, img, audio { display: block; max-width: 100%; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .875rem; }
 svg text { fill: currentColor; font: 10px system-ui, sans-serif; }
 svg path { stroke: currentColor; fill: none; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

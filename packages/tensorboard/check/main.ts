@@ -49,7 +49,7 @@ async function checkValues(): Promise<void> {
   const file = await openEventFile(dir);
   for (const [step, loss] of values.entries())
     await file.add(step, { scalars: { 'train/loss': loss, same: 1 } });
-  const sounds = { 'clip 1': { wav: wav(16000, 160), sampleRate: 16000, channels: 1, frames: 160 } };
+  const sounds = { 'sound 1': { wav: wav(16000, 160), sampleRate: 16000, channels: 1, frames: 160 } };
   await file.add(2 ** 33, {
     texts: { said: '| a |\n|---|\n| ünïcode 鳥 |' },
     images: { 'clip 1': png },
@@ -62,7 +62,7 @@ async function checkValues(): Promise<void> {
   expectEqual('a second tag', found!.scalars.same?.length, values.length);
   expectEqual('texts', found!.texts.said, [[2 ** 33, '| a |\n|---|\n| ünïcode 鳥 |']]);
   expectEqual('images', found!.images['clip 1'], [[2 ** 33, 5, 3, Buffer.from(png).toString('hex')]]);
-  expectEqual('sounds', found!.sounds['clip 1'], [[2 ** 33, 16000, 160]]);
+  expectEqual('sounds', found!.sounds['sound 1'], [[2 ** 33, 16000, 160]]);
 }
 
 async function checkResume(): Promise<void> {

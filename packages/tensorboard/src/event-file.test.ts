@@ -30,14 +30,14 @@ describe('openEventFile', () => {
     const theirs = [
       '1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c',
       '0f000000000000006d532b0909000000000000f83f10073a020801774771c7',
-      '8d000000000000003f0f806109000000000000f83f10f0a2042a7e0a0b0a046c6f737315000020400a210a0473616964420f080712041202080142056120646f674a080a060a04746578740a280a04636c69702220080210031803221889504e470d0a1a0a0000000d4948445200000003000000020a220a04636c6970321a0d00007a46100118042204524946462a09617564696f2f776176db95f04e',
+      '9700000000000000e47640f309000000000000f83f10f0a2042a87010a0b0a046c6f737315000020400a210a0473616964420f080712041202080142056120646f674a080a060a04746578740a280a04636c69702220080210031803221889504e470d0a1a0a0000000d4948445200000003000000020a2b0a0d7468652073616d6520636c6970321a0d00007a46100118042204524946462a09617564696f2f776176df5e3d6a',
     ];
     const file = await openEventFile(dir, { firstStep: 7, now: () => 1.5 });
     await file.add(70000, {
       scalars: { loss: 2.5 },
       texts: { said: 'a dog' },
       images: { clip: png },
-      sounds: { clip: { wav: Buffer.from('RIFF'), sampleRate: 16000, channels: 1, frames: 4 } },
+      sounds: { 'the same clip': { wav: Buffer.from('RIFF'), sampleRate: 16000, channels: 1, frames: 4 } },
     });
     await file.close();
     expect((await readFile(file.path)).toString('hex')).toBe(theirs.join(''));
@@ -68,6 +68,14 @@ describe('openEventFile', () => {
       await file.close();
     }
     expect((await readdir(dir)).sort().map((name) => join(dir, name))).toEqual(paths);
+  });
+
+  it('refuses a tag of two kinds, of which TensorBoard would show one', async () => {
+    const file = await openEventFile(dir);
+    await file.add(1, { scalars: { clip: 1 } });
+    await expect(file.add(2, { texts: { clip: 'a' } })).rejects.toMatchObject({ code: 'E_USAGE' });
+    await expect(file.add(3, { scalars: { clip: 2 } })).resolves.toBeUndefined();
+    await file.close();
   });
 
   it('refuses an image that is no PNG', async () => {

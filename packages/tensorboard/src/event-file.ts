@@ -1,6 +1,7 @@
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { PengiError, printable } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { type Summary, startEvent, summaryEvent, versionEvent } from './event.js';
 import { frame } from './record.js';
@@ -19,7 +20,8 @@ export interface EventFile {
   readonly path: string;
   /**
    * Appends what is to be shown of a step. Calls are written in their order.
-   * @throws PengiError E_USAGE for an image that is no PNG, E_DISK_FULL, E_IO
+   * @throws PengiError E_USAGE for an image that is no PNG and for a tag that was of another kind, of which TensorBoard
+   *   would show one only; E_DISK_FULL, E_IO
    */
   add(step: number, summary: Summary): Promise<void>;
   close(): Promise<void>;
@@ -39,6 +41,7 @@ export async function openEventFile(
     return join(dir, await nextName(dir, now()));
   });
   const file = await attempt(path, () => open(path, 'wx'));
+  const kinds = new Map<string, string>();
   let written: Promise<void> = Promise.resolve();
   const append = (event: Uint8Array): Promise<void> => {
     written = written.then(() => attempt(path, () => file.appendFile(frame(event))));
@@ -48,7 +51,19 @@ export async function openEventFile(
   await append(startEvent(now(), firstStep));
   return {
     path,
-    add: async (step, summary) => append(summaryEvent(now(), step, summary)),
+    async add(step, summary) {
+      for (const [kind, values] of Object.entries(summary))
+        for (const tag of Object.keys(values)) {
+          const before = kinds.get(tag) ?? kind;
+          if (before !== kind)
+            throw new PengiError(
+              'E_USAGE',
+              `the tag "${printable(tag, 60)}" is of ${kind} and was of ${before}: give them different ones`,
+            );
+          kinds.set(tag, kind);
+        }
+      await append(summaryEvent(now(), step, summary));
+    },
     async close() {
       await written.catch(() => undefined); // whoever added it has been told
       await file.close();

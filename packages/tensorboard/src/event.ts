@@ -2,7 +2,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { PengiError, printable } from '@pengi/core';
 
-/** What is to be shown of a step, each by its tag: what is before the first slash groups what is shown. */
+/** What is to be shown of a step, each by its tag, which is of one kind all along; what is before its first slash groups it. */
 export interface Summary {
   /** Rounded to float32, as TensorBoard keeps them; NaN and infinities are shown as such. */
   readonly scalars?: Readonly<Record<string, number>>;

@@ -23,10 +23,10 @@ export function stillOf(
   const { sampleRate } = EXAMPLE_AXES;
   const entries = [...clips].map(([id, { bytes, logMel }]) => {
     const sound = { wav: bytes, sampleRate, channels: 1, frames: (bytes.length - 44) / 2 };
-    return { tag: `samples/${id}`, image: spectrogramPng(logMel), sound };
+    return { id, image: spectrogramPng(logMel), sound };
   });
   return {
-    images: Object.fromEntries(entries.map(({ tag, image }) => [tag, image])),
-    sounds: Object.fromEntries(entries.map(({ tag, sound }) => [tag, sound])),
+    images: Object.fromEntries(entries.map(({ id, image }) => [`spectrograms/${id}`, image])),
+    sounds: Object.fromEntries(entries.map(({ id, sound }) => [`recordings/${id}`, sound])),
   };
 }

@@ -11,15 +11,20 @@ const COLOURED = 6;
 const OTHER = 6; // grey
 
 /**
- * A picture of embeddings [N, E] of length 1 by UMAP on their cosine distances, each with its label; undefined for fewer than
- * five. The same embeddings give the same picture.
+ * A picture of recordings by UMAP on the cosine distances of their embeddings [N, E] of length 1, coloured by what is wanted
+ * of them; undefined for fewer than five. A recording that is there several times is one point. The same embeddings give the
+ * same picture.
  */
 export function embeddingMap(
+  clips: readonly { id: string; audio: string; target: string }[],
   embeddings: NdArray,
-  points: readonly { id: string; label: string }[],
 ): Html | undefined {
-  if (points.length < FEWEST) return undefined;
-  const places = scaled(placesOf(embeddings));
+  const rows = clips.flatMap(({ audio }, i) =>
+    clips.findIndex((clip) => clip.audio === audio) === i ? [i] : [],
+  );
+  if (rows.length < FEWEST) return undefined;
+  const points = rows.map((row) => clips[row]!).map(({ id, target }) => ({ id, label: target }));
+  const places = scaled(placesOf(embeddings, rows));
   const counts = new Map<string, number>();
   for (const { label } of points) counts.set(label, (counts.get(label) ?? 0) + 1);
   const named = [...counts]
@@ -50,20 +55,17 @@ export const MAP_STYLE = `
 
 const [SIZE, MARGIN] = [400, 16];
 
-function placesOf({ data, shape }: NdArray): number[][] {
-  const [N, E] = shape as [number, number];
-  const rows = Array.from({ length: N }, (_, i) =>
-    Array.from({ length: E }, (__, e) => Number(data[i * E + e])),
-  );
+function placesOf({ data, shape }: NdArray, rows: readonly number[]): number[][] {
+  const [, E] = shape as [number, number];
   const rng = createRng(0);
   const umap = new UMAP({
     nComponents: 2,
-    nNeighbors: Math.min(15, N - 1),
+    nNeighbors: Math.min(15, rows.length - 1),
     minDist: 0.1,
     distanceFn: cosineDistance,
     random: () => rng.uniform(),
   });
-  return umap.fit(rows);
+  return umap.fit(rows.map((row) => Array.from(data.subarray(row * E, (row + 1) * E), Number)));
 }
 
 /** Of vectors of length 1. */

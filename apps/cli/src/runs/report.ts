@@ -34,8 +34,7 @@ async function embeddingSections(dir: string, { clips }: RunFacts): Promise<Repo
   const embeddings = await readEmbeddings(dir, clips.length);
   if (!embeddings) return [];
   const { step, audio, text } = embeddings;
-  const points = clips.map(({ id, target }) => ({ id, label: target }));
-  const map = embeddingMap(audio, points);
+  const map = embeddingMap(clips, audio);
   return [
     ...(text && text.shape[0] === clips.length
       ? [
@@ -48,8 +47,8 @@ async function embeddingSections(dir: string, { clips }: RunFacts): Promise<Repo
     ...(map
       ? [
           {
-            title: `Embeddings of ${clips.length} validation samples at step ${step}`,
-            content: html`<p class="soft">UMAP of the audio embeddings (cosine distance, ${Math.min(15, clips.length - 1)} neighbours), coloured by what is wanted of them. Distances between far groups mean little.</p>
+            title: `Embeddings of validation recordings at step ${step}`,
+            content: html`<p class="soft">UMAP of the audio embeddings by cosine distance, coloured by what is wanted of them. Distances between far groups mean little.</p>
 ${map}`,
           },
         ]

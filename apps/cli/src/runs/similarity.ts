@@ -34,7 +34,7 @@ export function similarityTable(
 ${shown.map(
   ({ id, target }, i) => html`<tr><th scope="row">${printable(id, 30)}</th>${columns.map((column, j) => {
     const share = Math.round((100 * (valueAt(i, j) - low)) / (high - low || 1));
-    const classes = ['right', column === target ? 'wanted' : '', share > 55 ? 'full' : ''].filter(Boolean);
+    const classes = ['right', column === target ? 'wanted' : '', share > 70 ? 'full' : ''].filter(Boolean);
     return html`<td class="${classes.join(' ')}" style="--share:${share}%">${valueAt(i, j).toFixed(2)}</td>`;
   })}</tr>
 `,

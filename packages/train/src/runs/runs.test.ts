@@ -160,15 +160,15 @@ describe('comparing runs', () => {
       writeRun().then(readRun),
       writeRun({
         name: 'b',
-        config: { settings: { ...settings, seed: 2 }, record: { batch: 16, extra: [1] } },
+        config: { settings: { ...settings, seed: 2 }, record: { batch: 16, extra: { depth: 1 } } },
       }).then(readRun),
     ]);
     const more = [{ config: { warmup: 5, steps: 9 } }, { config: { warmup: 6, steps: 9 } }];
     expect(differingSettings(runs, more)).toEqual([
       { name: 'settings.seed', values: ['1', '2'] },
       { name: 'record.batch', values: ['8', '16'] },
+      { name: 'record.extra', values: [undefined, '{"depth":1}'] },
       { name: 'config.warmup', values: ['5', '6'] },
-      { name: 'record.extra', values: [undefined, '[1]'] },
     ]);
   });
 
@@ -208,7 +208,7 @@ describe('the report of a run', () => {
       .exec(page)![1]!
       .replace(/<[^>]*>/g, ' ')
       .replace(/\s+/g, ' ');
-    expect(legend.trim()).toBe('step loss smoothed validationLoss');
+    expect(legend.trim()).toBe('loss smoothed validationLoss step');
   });
 
   it('tells what was said of each sample over time, equal answers once, and which are right', async () => {
