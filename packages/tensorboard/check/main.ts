@@ -11,6 +11,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { wav16 } from '@pengi/report';
 import { encode } from 'fast-png';
 import { openEventFile } from '../src/index.js';
 
@@ -49,7 +50,9 @@ async function checkValues(): Promise<void> {
   const file = await openEventFile(dir);
   for (const [step, loss] of values.entries())
     await file.add(step, { scalars: { 'train/loss': loss, same: 1 } });
-  const sounds = { 'sound 1': { wav: wav(16000, 160), sampleRate: 16000, channels: 1, frames: 160 } };
+  const sounds = {
+    'sound 1': { wav: wav16(new Float32Array(160)), sampleRate: 16000, channels: 1, frames: 160 },
+  };
   await file.add(2 ** 33, {
     texts: { said: '| a |\n|---|\n| ünïcode 鳥 |' },
     images: { 'clip 1': png },
@@ -148,21 +151,6 @@ function expectEqual(what: string, found: unknown, expected: unknown): void {
   if (a === b) return;
   misses++;
   console.log(`       found    ${a?.slice(0, 1000)}\n       expected ${b?.slice(0, 1000)}`);
-}
-
-/** A WAV file of 16-bit silence. */
-function wav(sampleRate: number, frames: number): Buffer {
-  const header = Buffer.from(`RIFF....WAVEfmt ${'.'.repeat(20)}data....`, 'latin1');
-  header.writeUInt32LE(36 + 2 * frames, 4);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(sampleRate, 24);
-  header.writeUInt32LE(2 * sampleRate, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.writeUInt32LE(2 * frames, 40);
-  return Buffer.concat([header, Buffer.alloc(2 * frames)]);
 }
 
 /** An interpreter with TensorBoard; undefined where there is no Python, or none that can have a folder of its own. */

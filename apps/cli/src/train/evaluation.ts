@@ -47,30 +47,31 @@ export async function withEvaluation<S, Loaded, P, B>(
   };
 }
 
+/** Among so many, drawn by chance, samples are chosen. */
+const CANDIDATES = 5000;
+
 /**
- * The samples that are embedded, those that are asked about first: by chance, but as many different prompts, targets and
- * recordings as there are before any comes again.
+ * The samples that are embedded, those that are asked about first: by chance, but of as many prompts, targets and recordings
+ * as there are before any comes again.
  */
 export function chosenSamples<S extends SampleFacts>(
   samples: readonly S[],
   seed: number,
   count = EMBEDDED,
 ): S[] {
-  const seen = new Map<string, number>();
-  const timesBefore = (part: 'prompt' | 'target' | 'audio', sample: S) => {
-    const name = `${part} ${sample[part]}`;
-    const times = seen.get(name) ?? 0;
-    seen.set(name, times + 1);
-    return times;
-  };
-  return createRng(seed)
+  const candidates = createRng(seed)
     .fork('samples to listen to')
     .shuffle([...samples])
-    .map((sample) => ({
-      sample,
-      rank: timesBefore('prompt', sample) + timesBefore('target', sample) + timesBefore('audio', sample),
-    }))
-    .sort((a, b) => a.rank - b.rank)
-    .slice(0, count)
-    .map(({ sample }) => sample);
+    .slice(0, CANDIDATES);
+  const seen = new Map<string, number>();
+  const partsOf = ({ prompt, target, audio }: S) => [`p ${prompt}`, `t ${target}`, `a ${audio}`];
+  const timesSeen = (sample: S) => partsOf(sample).reduce((sum, part) => sum + (seen.get(part) ?? 0), 0);
+  const chosen: S[] = [];
+  while (chosen.length < count && candidates.length > 0) {
+    const newest = candidates.reduce((a, b) => (timesSeen(b) < timesSeen(a) ? b : a));
+    candidates.splice(candidates.indexOf(newest), 1);
+    for (const part of partsOf(newest)) seen.set(part, (seen.get(part) ?? 0) + 1);
+    chosen.push(newest);
+  }
+  return chosen;
 }

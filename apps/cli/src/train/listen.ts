@@ -17,8 +17,10 @@ import { floats, isPengiError, type NdArray } from '@pengi/core';
 import { createGpt2, type Gpt2Config, type Gpt2Params } from '@pengi/gpt2';
 import type { Arrays, Engine } from '@pengi/jit';
 import type { SampleText } from '@pengi/train';
-import { createPengi, type PengiConfig, type PengiParams, pengiTokenizer } from 'pengi';
-import type { ClipExample } from './data.js';
+import { type AudioSample, createPengi, type PengiConfig, type PengiParams, pengiTokenizer } from 'pengi';
+
+/** A recording with what is asked about it, and what should be said. */
+export type ListenedClip = Omit<SampleText, 'answer'> & AudioSample;
 
 /** What was heard. */
 export interface Heard {
@@ -36,7 +38,7 @@ export type Listen<P, Loaded> = (
 ) => Promise<Heard>;
 
 /** Pengi's answers, decoded as users have them. */
-export function listenPengi(config: PengiConfig): Listen<PengiParams, ClipExample> {
+export function listenPengi(config: PengiConfig): Listen<PengiParams, ListenedClip> {
   return async (params, samples, { engine, shown }) => {
     const embeddings = await embedded(params, config, samples, engine);
     const [, width] = embeddings.audio.shape as [number, number];
@@ -54,7 +56,7 @@ export function listenPengi(config: PengiConfig): Listen<PengiParams, ClipExampl
 }
 
 /** Of each recording, the nearest of all the samples' texts. */
-export function listenClap(config: ClapConfig): Listen<ClapParams, ClipExample> {
+export function listenClap(config: ClapConfig): Listen<ClapParams, ListenedClip> {
   return async (params, samples, { engine, shown }) => {
     const embeddings = await embedded(params, config, samples, engine);
     const { audio, text } = embeddings;
@@ -108,7 +110,7 @@ const BATCH = 16;
 async function embedded(
   params: { audio_encoder: AudioEncoderParams<NdArray>; caption_encoder?: TextEncoderParams<NdArray> },
   config: PengiConfig | ClapConfig,
-  samples: readonly ClipExample[],
+  samples: readonly ListenedClip[],
   engine: Engine,
 ): Promise<NonNullable<Heard['embeddings']>> {
   const frontend = createFrontend(config.frontend);

@@ -36,7 +36,10 @@ const evaluationLines: RunObserver = {
     const values = Object.entries(line.values).map(
       ([name, value]) => `${name} ${value?.toPrecision(4) ?? 'no number'}`,
     );
-    writeLine('stderr', `evaluation at step ${line.step}: ${values.join(', ')}`);
+    writeLine(
+      'stderr',
+      `evaluation at step ${line.step}${values.length > 0 ? `: ${values.join(', ')}` : ''}`,
+    );
     for (const { id, prompt, target, answer } of line.samples ?? [])
       writeLine(
         'stderr',
