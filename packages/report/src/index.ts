@@ -1,5 +1,5 @@
 export { CHART_SCRIPT, CHART_STYLE, chart } from './chart.js';
-export { EXAMPLE_AXES, type ExampleClip, exampleClip, wav16 } from './clip.js';
+export { clipFigure, EXAMPLE_AXES, type ExampleClip, exampleClip, wav16 } from './clip.js';
 export { dataUri, escapeHtml, type Html, type HtmlValue, html, trusted } from './html.js';
 export { definitions, htmlPage, type Page } from './page.js';
 export {

@@ -1,16 +1,7 @@
 /** The report of a run as one page that needs nothing else: no script, no request to anywhere. */
 import { printable } from '@pengi/core';
 import type { ConfusionMatrix } from '@pengi/metrics';
-import {
-  dataUri,
-  definitions,
-  EXAMPLE_AXES,
-  type ExampleClip,
-  type Html,
-  html,
-  htmlPage,
-  spectrogramSvg,
-} from '@pengi/report';
+import { clipFigure, definitions, type ExampleClip, type Html, html, htmlPage } from '@pengi/report';
 import type { ClassResult, ItemResult, MethodResult, TaskResult } from '../scoring/result.js';
 import { BENCH_STYLE } from './bench-style.js';
 import { confusionTable } from './confusion.js';
@@ -193,12 +184,7 @@ ${items.map(({ id, audio, expected, answer, prediction, score }) => {
   const name = printable(id, 120);
   return html`<article class="card">
 <h4>${name}</h4>
-${
-  clip
-    ? html`${spectrogramSvg(clip.logMel, EXAMPLE_AXES, `Spectrogram of ${name}`)}
-<audio controls preload="none" src="${dataUri('audio/wav', clip.bytes)}"></audio>`
-    : ''
-}
+${clip ? clipFigure(clip, name) : ''}
 <dl>
 <dt>expected</dt><dd>${expected.slice(0, 5).map((text) => html`${printable(text, 200)}<br>`)}</dd>
 <dt>answer</dt><dd>${printable(answer, 400)}</dd>

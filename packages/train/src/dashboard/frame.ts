@@ -113,13 +113,13 @@ function facts(
   paint: Paint,
 ): string[] {
   const none = '-';
-  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const loader = Math.round(100 * (last?.loaderShare ?? 0));
   const rows: [name: string, value: string][] = [
     ['loss', smoothedLoss === undefined ? none : smoothedLoss.toPrecision(4)],
     ['learning rate', last ? last.learningRate.toPrecision(3) : none],
     ['gradient norm', last ? last.gradientNorm.toPrecision(3) : none],
     ['throughput', last ? `${last.samplesPerSecond.toPrecision(3)} samples/s` : none],
-    ['time', last ? `model ${percent(1 - last.loaderShare)}, loader ${percent(last.loaderShare)}` : none],
+    ['time', last ? `model ${100 - loader} %, loader ${loader} %` : none],
     ['memory', `${mebibytes(memory.now)}, peak ${mebibytes(memory.peak)}`],
     ['skipped', `${skipped} ${skipped === 1 ? 'step' : 'steps'}`],
   ];

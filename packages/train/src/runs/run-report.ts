@@ -5,14 +5,12 @@ import { formatSeconds } from '@pengi/core/node';
 import {
   CHART_SCRIPT,
   CHART_STYLE,
-  dataUri,
+  clipFigure,
   definitions,
-  EXAMPLE_AXES,
   type ExampleClip,
   type Html,
   html,
   htmlPage,
-  spectrogramSvg,
 } from '@pengi/report';
 import type { SampleText } from '../task.js';
 import type { SettingDifference } from './compare.js';
@@ -182,12 +180,7 @@ function sampleCard({ sample, answers }: History, clips: ReadonlyMap<string, Exa
   const right = (answer: string) => answer.trim().toLowerCase() === wanted;
   return html`<article class="card">
 <h3>${name}</h3>
-${
-  clip
-    ? html`${spectrogramSvg(clip.logMel, EXAMPLE_AXES, `Spectrogram of ${name}`)}
-<audio controls preload="none" src="${dataUri('audio/wav', clip.bytes)}"></audio>`
-    : ''
-}
+${clip ? clipFigure(clip, name) : ''}
 <dl>
 <dt>prompt</dt><dd>${printable(sample.prompt, 200)}</dd>
 <dt>wanted</dt><dd>${printable(sample.target, 400)}</dd>
