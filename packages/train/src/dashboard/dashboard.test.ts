@@ -148,10 +148,24 @@ describe('the dashboard', () => {
   it('begins with what a resumed run has logged before', async () => {
     const terminal = testTerminal(100, 30);
     const dashboard = createDashboard({ stream: terminal });
-    dashboard.begin?.({ ...begun, from: 50, seconds: 75, lines: [evaluation(50, 0.75, 'a cat')] });
+    const logged: LogLine = {
+      event: 'step',
+      step: 50,
+      loss: 2.5,
+      metrics: {},
+      learningRate: 0.00125,
+      gradientNorm: 1.5,
+      samplesPerSecond: 32,
+      loaderShare: 0.25,
+      seconds: 75,
+    };
+    const lines = [logged, evaluation(50, 0.75, 'a cat')];
+    dashboard.begin?.({ ...begun, from: 50, seconds: 75, lines });
     const text = await terminal.text();
     expect(text).toMatch(/^pengi {2}starting {2}step 50\/200 {2}1:15 elapsed$/m);
     expect(text).toContain('accuracy 0.7500');
+    expect(text).toMatch(/loss {11}2\.500$/m);
+    expect(text).toMatch(/learning rate {2}0\.00125$/m);
   });
 
   it('has colours only where the terminal wants them', () => {

@@ -88,7 +88,10 @@ export function createDashboard({
         evaluations,
         memory: memory(),
       };
-      for (const line of lines) take(line);
+      for (const line of lines) {
+        take(line);
+        if (line.event === 'step') Object.assign(state, { last: line, smoothedLoss: average.add(line.loss) });
+      }
       stream.on?.('resize', draw);
       draw();
     },
