@@ -171,5 +171,10 @@ describe('train', () => {
     await config(true);
     const run = await pengi('train', 'clap', '--config', at('bad.json'), '--out', at('bad'));
     expect(run).toMatchObject({ status: 0, err: expect.stringMatching(/left out: E_AUDIO_\w+ .*bad\.wav/) });
+    // what is no terminal gets plain lines
+    expect(run.err).toMatch(
+      /^evaluation at step 1: validationLoss [\d.]+\n {2}\S+, the nearest text: wanted "/m,
+    );
+    expect(run.err).not.toContain('\x1b');
   }, 60_000);
 });

@@ -131,6 +131,7 @@ describe('the dashboard', () => {
     const { dashboard, step } = halfWay(terminal);
     dashboard.end?.({ state: 'interrupted', step: 100 });
     const before = await terminal.text();
+    expect(terminal.listeners()).toBe(0);
     terminal.resize(120, 30);
     step(101); // too late
     terminal.write('E_INTERRUPTED\n');

@@ -6,6 +6,8 @@ export interface TestTerminal extends TerminalStream {
   /** What is on the screen and above it, without blanks at the ends. */
   text(): Promise<string>;
   resize(columns: number, rows: number): void;
+  /** How many listen to its size. */
+  listeners(): number;
   /** All that was written. */
   readonly written: string;
 }
@@ -43,6 +45,7 @@ export function testTerminal(columns: number, rows: number, colours = false): Te
     },
     on: (_, listener) => listeners.add(listener),
     off: (_, listener) => listeners.delete(listener),
+    listeners: () => listeners.size,
     resize(to, high) {
       terminal.resize(to, high);
       for (const listener of listeners) listener();
