@@ -6,9 +6,9 @@ export { type InterruptOptions, withInterrupt } from './interrupt.js';
 export { type EvaluationLine, type LogLine, readLog, type SkippedLine, type StepLine } from './log.js';
 export { type LossCurveOptions, lossCurve } from './loss-curve.js';
 export type { Manifest, Position } from './manifest.js';
+export type { RunBeginning, RunEnd, RunObserver, RunPhase, StepPoint } from './observe.js';
 export type { BestPoint } from './pointers.js';
 export { checkpointParams, openCheckpoint, type RunCheckpoint } from './read.js';
-export type { RunBeginning, RunEnd, RunObserver, RunPhase, StepPoint } from './observe.js';
 export { differingSettings, runNames, type SettingDifference } from './runs/compare.js';
 export { findRuns, linesOf, type RunRecord, readRun, type ScoreSummary, scoresOf } from './runs/read-run.js';
 export {

@@ -29,14 +29,20 @@ export interface RunStart {
 
 const NAME = 'status.json';
 
-/** Keeps the status of a run folder. */
-export function statusFile(dir: string): RunObserver {
+/**
+ * Keeps the status of a run folder. It is for those who look at runs: where it cannot be written, the run goes on.
+ * @param warn told why it cannot be written
+ */
+export function statusFile(dir: string, warn: (message: string) => void): RunObserver {
   const path = join(dir, NAME);
-  const write = (status: RunStatus) => writeFileAtomic(path, `${JSON.stringify(status, null, 2)}\n`);
+  const write = (status: RunStatus) =>
+    writeFileAtomic(path, `${JSON.stringify(status, null, 2)}\n`).catch((error) => {
+      warn(`no status of the run: ${isPengiError(error) ? error.line : error}`);
+    });
   let status: RunStatus | undefined;
   return {
     async begin({ from, engine }) {
-      const before = await readStatus(dir);
+      const before = await readStatus(dir).catch(() => undefined);
       const at = new Date().toISOString();
       const start = { at, step: from, engine, host: hostname(), pid: process.pid };
       status = { state: 'running', step: from, starts: [...(from > 0 ? (before?.starts ?? []) : []), start] };

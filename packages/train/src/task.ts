@@ -4,8 +4,8 @@ import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import type { BestCriterion } from './best.js';
 import type { Communicator, Part } from './communicator.js';
-import type { BestPoint } from './pointers.js';
 import type { RunObserver } from './observe.js';
+import type { BestPoint } from './pointers.js';
 
 /** What is trained: the parameters `P` and a batch `B` are trees of tensors. */
 export interface TrainTask<P, B> {

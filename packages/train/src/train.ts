@@ -41,7 +41,7 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   const parts = splitTask(task.params as Tree<NdArray>, task.frozen);
   const folder = await openFolder(task, parts, { ...options, communicator }, warn);
   const { dir, observers = [] } = options;
-  const observer = allOf(first ? [...(dir === undefined ? [] : [statusFile(dir)]), ...observers] : []);
+  const observer = allOf(first ? [...(dir === undefined ? [] : [statusFile(dir, warn)]), ...observers] : []);
   const run = createRun(folder, options, warn, observer);
 
   const onUnused = once((paths) => warn(unusedText(paths)));

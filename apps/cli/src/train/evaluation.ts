@@ -37,8 +37,9 @@ export async function withEvaluation<S, Loaded, P, B>(
   const heard = await load(listened);
   return {
     ...task,
-    async evaluate(params, step) {
-      const values = await lossOf(params);
+    async evaluate(params, step, signal) {
+      const values = await lossOf(params, step, signal);
+      signal?.throwIfAborted();
       const { samples: said, embeddings } = await listen(params, heard, { engine, shown: SHOWN });
       if (embeddings)
         await writeSafetensors(join(out, EMBEDDINGS), { ...embeddings }, { step: String(step) });
