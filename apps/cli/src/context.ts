@@ -4,6 +4,7 @@ import { PengiError, type StartProgress } from '@pengi/core';
 import { stderrProgress } from '@pengi/core/node';
 import { createEngine, type Engine, type EngineOptions } from '@pengi/jit';
 import type { Command } from 'commander';
+import { writeLine } from './terminal.js';
 
 /** What every command has: its options, how to print, and the engine. */
 export interface Context {
@@ -35,9 +36,9 @@ export function contextOf(command: Command): Context {
     json,
     debug,
     engine: (defaults) => createEngine(engine, threads === undefined ? defaults : { ...defaults, threads }),
-    say: (line) => void (json || process.stdout.write(`${line}\n`)),
+    say: (line) => void (json || writeLine('stdout', line)),
     data: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
-    warn: (line) => void process.stderr.write(`pengi: ${line}\n`),
+    warn: (line) => writeLine('stderr', `pengi: ${line}`),
     progress: stderrProgress,
   };
 }

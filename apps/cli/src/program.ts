@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBench } from './commands/bench.js';
 import { addAsk, addCaption } from './commands/caption.js';
@@ -14,16 +13,15 @@ import { addMetrics } from './commands/metrics.js';
 import { addPull } from './commands/pull.js';
 import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addRuns } from './commands/runs.js';
 import { addTrain } from './commands/train.js';
 import type { SetStatus } from './status.js';
+import { ownVersion } from './versions.js';
 
 export function createProgram(setStatus: SetStatus): Command {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('pengi')
     .description('An audio language model: recordings and a prompt in, text out.')
-    .version(version)
+    .version(ownVersion())
     .exitOverride()
     .showHelpAfterError('(pengi --help shows what there is)')
     .configureHelp({ showGlobalOptions: true })
@@ -38,6 +36,7 @@ export function createProgram(setStatus: SetStatus): Command {
     addEmbed,
     addEvents,
     addTrain,
+    addRuns,
     addData,
     addBench,
     addHear,

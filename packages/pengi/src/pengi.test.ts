@@ -70,6 +70,16 @@ describe.each<[string, PengiConfig]>([
     for (const [i, { score }] of together.entries()) expect(score).toBeCloseTo(alone[i]!.score, 4);
   });
 
+  it('answers about embeddings as about their recordings', async () => {
+    const inputs = [low, high, tone(700), tone(90), tone(4000)]; // more than a batch
+    const prompts = inputs.map((_, i) => (i % 2 === 0 ? CAPTION : 'generate metadata'));
+    const options = { beams: 2, maxTokens: 8 };
+    const heard = await pengi.embedAudio(inputs);
+    const expected = texts(await pengi.generate(inputs, { ...options, prompt: prompts }));
+    expect(texts(await pengi.answer(heard, prompts, options))).toEqual(expected);
+    await expect(pengi.answer(heard, [CAPTION])).rejects.toMatchObject({ code: 'E_SHAPE' });
+  });
+
   it('draws the same text with the same seed', async () => {
     const draw = async (seed: number) =>
       (await pengi.generate([low], { strategy: 'sample', seed, beams: 2, maxTokens: 10 }))[0]!;

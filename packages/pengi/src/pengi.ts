@@ -74,6 +74,15 @@ export interface Pengi {
   readonly textEncoder: TextEncoder | undefined;
   /** An answer for each recording (section 3.2): by beam search unless the options say otherwise. */
   generate(inputs: readonly AudioInput[], options?: GenerateOptions): Promise<Answer[]>;
+  /**
+   * An answer for each of N audio embeddings [N, E] of length 1, such as those of `embedAudio`, and N prompts.
+   * @throws PengiError E_SHAPE for other shapes
+   */
+  answer(
+    audio: NdArray<'float32'>,
+    prompts: readonly string[],
+    options?: Omit<GenerateOptions, 'prompt' | 'audio'>,
+  ): Promise<Answer[]>;
   caption(input: AudioInput, options?: Omit<GenerateOptions, 'prompt'>): Promise<Answer>;
   ask(input: AudioInput, question: string, options?: Omit<GenerateOptions, 'prompt'>): Promise<Answer>;
   /** Caption, metadata and events in one text, as the reference's `describe` joins them. */
@@ -186,8 +195,7 @@ export function createPengi(
     },
 
     async prefixes(audio, prompts, options = {}) {
-      if (audio.shape[0] !== prompts.length)
-        throw new PengiError('E_SHAPE', `${audio.shape[0]} audio embeddings, but ${prompts.length} prompts`);
+      checkRows(audio, prompts);
       const audioHalves = await audioProgram.run(audio);
       const promptParts = await promptHalves.of(prompts);
       const more = tokenizer.encode(options.continue ?? '');
@@ -206,6 +214,16 @@ export function createPengi(
       return inBatches(inputs, async (batch, from, rows) =>
         respond(await hear(batch, options.audio), prompts.slice(from, from + batch.length), options, rows),
       );
+    },
+
+    async answer(audio, prompts, options = {}) {
+      checkRows(audio, prompts);
+      const [, E] = audio.shape as [number, number];
+      return inBatches(prompts, async (batch, from, rows) => {
+        const part = audio.data.subarray(from * E, (from + batch.length) * E);
+        const embeddings = floats(part, [batch.length, E]);
+        return respond({ embeddings, warnings: batch.map(() => []) }, batch, options, rows);
+      });
     },
 
     async caption(input, options = {}) {
@@ -243,6 +261,11 @@ export function createPengi(
     },
   };
   return pengi;
+}
+
+function checkRows(audio: NdArray, prompts: readonly string[]): void {
+  if (audio.shape[0] !== prompts.length)
+    throw new PengiError('E_SHAPE', `${audio.shape[0]} audio embeddings, but ${prompts.length} prompts`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** log.jsonl: one JSON object per line, in the order of the steps, each of which has at most one line per event. */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { fileError, writeFileAtomic } from '@pengi/core/node';
-import type { EvaluationPoint, LossPoint } from './task.js';
+import type { EvaluationPoint, LossPoint, SampleText } from './task.js';
 
 export interface StepLine {
   event: 'step';
@@ -24,7 +24,9 @@ export interface StepLine {
 export interface EvaluationLine {
   event: 'evaluation';
   step: number;
-  values: Record<string, number | null>;
+  values: Readonly<Record<string, number | null>>;
+  /** What the model said, if it was asked. */
+  samples?: readonly SampleText[];
   seconds: number;
 }
 
@@ -117,12 +119,18 @@ function parseLine(text: string): LogLine | undefined {
     case 'step':
       return typeof line.loss === 'number' ? (line as StepLine) : undefined;
     case 'evaluation':
-      return typeof line.values === 'object' && line.values ? (line as EvaluationLine) : undefined;
+      if (typeof line.values !== 'object' || !line.values) return undefined;
+      return { ...(line as EvaluationLine), ...(line.samples && { samples: line.samples.filter(isSample) }) };
     case 'skipped':
       return line as SkippedLine;
     default:
       return undefined;
   }
+}
+
+function isSample(sample: Partial<SampleText> | null): boolean {
+  const texts = [sample?.id, sample?.prompt, sample?.target, sample?.answer];
+  return texts.every((text) => typeof text === 'string');
 }
 
 async function attempt<T>(path: string, write: () => Promise<T>): Promise<T> {

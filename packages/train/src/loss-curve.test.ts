@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createAverage } from './average.js';
 import { lossCurve } from './index.js';
-import { ticks } from './loss-curve.js';
 
 const points = Array.from({ length: 40 }, (_, i) => ({ step: i + 1, loss: 3 / (i + 1) }));
 const evaluations = [
@@ -32,7 +31,7 @@ function assertWellFormed(svg: string): void {
     },
   );
   expect(open).toEqual([]);
-  expect(rest.replace(/&(amp|lt|gt|quot);/g, '')).not.toMatch(/[<>&]/);
+  expect(rest.replace(/&#\d+;/g, '')).not.toMatch(/[<>&]/);
 }
 
 describe('the loss curve', () => {
@@ -99,19 +98,8 @@ describe('the loss curve', () => {
   it('stays small for a long run and keeps its ends', () => {
     const long = Array.from({ length: 100_001 }, (_, i) => ({ step: i + 1, loss: 1 / (i + 1) }));
     const [raw] = polylines(lossCurve(long), 'raw');
-    expect(raw!.length).toBeLessThanOrEqual(2002);
-    expect(raw!.at(-1)![0]).toBe(704);
-  });
-});
-
-describe('ticks', () => {
-  it.each([
-    [0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]],
-    [0.13, 2.9, [1, 2]],
-    [-0.011, 0.012, [-0.01, -0.005, 0, 0.005, 0.01]],
-    [0, 1000, [0, 200, 400, 600, 800, 1000]],
-  ])('of %d … %d are round', (low, high, expected) => {
-    expect(ticks(low, high, 5)).toEqual(expected);
+    expect(raw!.length).toBeLessThanOrEqual(1002);
+    expect(raw!.at(-1)![0]).toBe(706);
   });
 });
 

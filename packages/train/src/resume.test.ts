@@ -250,6 +250,7 @@ describe('the run folder', () => {
       'latest.json',
       'log.jsonl',
       'loss.svg',
+      'status.json',
     ]);
     expect(await checkpoints()).toEqual(['step-000024', 'step-000028', 'step-000030']);
     const config = JSON.parse(await readFile(join(options.dir, 'config.json'), 'utf8')) as unknown;

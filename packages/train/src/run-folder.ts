@@ -17,7 +17,7 @@ import { pruneCheckpoints, setAside } from './kept.js';
 import { memoryLog, openLog, pointsOf, type RunLog } from './log.js';
 import { lossCurve } from './loss-curve.js';
 import type { Position } from './manifest.js';
-import { type BestPoint, fileOf, removePointer, writePointer } from './pointers.js';
+import { type BestPoint, removePointer, writePointer } from './pointers.js';
 import { findCheckpoint, nothingToResume, restore, restoreBest } from './resume.js';
 import type { StepState } from './step.js';
 import { sweepTemporaries } from './sweep.js';
@@ -49,11 +49,11 @@ export interface RunFolderOptions {
   warn: (message: string) => void;
 }
 
-const CONFIG = 'config.json';
-const LOG = 'log.jsonl';
+export const CONFIG = 'config.json';
+export const LOG = 'log.jsonl';
 const CURVE = 'loss.svg';
 const LOCK = '.lock';
-const FORMAT = 'pengi-run';
+export const FORMAT = 'pengi-run';
 
 /** For how long a process on another machine that held the folder may give no sign of life. */
 const SILENT_SECONDS = 60;
@@ -128,7 +128,7 @@ async function openLocked(
 
   // Everything that could be refused has been; from here on the content changes.
   await sweepTemporaries(checkpoints, ['step-']);
-  await sweepTemporaries(dir, [CONFIG, LOG, CURVE, fileOf('latest'), fileOf('best')]);
+  await sweepTemporaries(dir); // of whatever file of the run
   let lastCheckpoint: string | undefined;
   const pointTo = async (step: number) => {
     await writePointer(dir, 'latest', { step });

@@ -3,9 +3,10 @@ import { type NdArray, PengiError, printable } from '@pengi/core';
 import type { Arrays } from '@pengi/jit';
 import { createAverage } from './average.js';
 import { isBetter } from './best.js';
+import { type Audience, observedLog } from './observe.js';
 import type { RunFolder } from './run-folder.js';
 import type { StepOutput, StepState } from './step.js';
-import type { SkippedStep, TrainOptions } from './task.js';
+import type { Evaluation, SkippedStep, TrainOptions } from './task.js';
 
 export interface StepReport {
   /** How many samples the step had, in all processes together. */
@@ -34,14 +35,20 @@ export interface Run {
    * Logs an evaluation, and where it is the best one sees to it that its checkpoint stays.
    * @throws PengiError E_CONFIG when it lacks the metric that says what is best
    */
-  evaluated(values: Readonly<Record<string, number>>, state: () => Promise<Arrays<StepState>>): Promise<void>;
+  evaluated(evaluation: Evaluation, state: () => Promise<Arrays<StepState>>): Promise<void>;
 }
 
 /** So many steps without a finite loss and gradient, one after the other, end a run. */
 const MAX_SKIPPED_IN_A_ROW = 3;
 
-export function createRun(folder: RunFolder, options: TrainOptions, warn: (message: string) => void): Run {
-  const { start, log } = folder;
+export function createRun(
+  folder: RunFolder,
+  options: TrainOptions,
+  warn: (message: string) => void,
+  observer: Audience,
+): Run {
+  const { start } = folder;
+  const log = observedLog(folder.log, observer);
   const { steps, logEvery = 10, evaluateEvery = steps, best } = options;
   const begun = performance.now();
   const smoothed = createAverage(0.9);
@@ -84,6 +91,16 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
       skippedInARow = [];
       const samplesPerSecond = (1000 * window.samples) / window.took;
       note = `loss ${smoothed.add(loss).toPrecision(4)}, rate ${learningRate.toPrecision(2)}, ${samplesPerSecond.toPrecision(3)} samples/s`;
+      const loaderShare = rounded(window.waited / window.took);
+      await observer.step({
+        step,
+        loss,
+        learningRate,
+        gradientNorm,
+        seconds: run.seconds,
+        samplesPerSecond: rounded(samplesPerSecond),
+        loaderShare,
+      });
       // A function of the step alone, so that a resumed run has the lines of an unbroken one.
       if (step % logEvery !== 0 && step !== 1 && step !== steps) return;
       const metrics = Object.fromEntries(
@@ -98,7 +115,7 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
         gradientNorm,
         seconds: run.seconds,
         samplesPerSecond: rounded(samplesPerSecond),
-        loaderShare: rounded(window.waited / window.took),
+        loaderShare,
       });
       window = { samples: 0, took: 0, waited: 0 };
     },
@@ -118,8 +135,15 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
       if (step === 0 || (step % evaluateEvery !== 0 && step !== steps)) return false;
       return !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
     },
-    async evaluated(values, state) {
-      await log.append({ event: 'evaluation', step, values, seconds: run.seconds });
+    async evaluated(evaluation, state) {
+      const { values, samples } = partsOf(evaluation);
+      await log.append({
+        event: 'evaluation',
+        step,
+        values,
+        ...(samples && { samples }),
+        seconds: run.seconds,
+      });
       if (!best) return;
       const value = values[best.metric];
       if (value === undefined) throw noSuchMetric(best.metric, values);
@@ -129,6 +153,12 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
     },
   };
   return run;
+}
+
+function partsOf(evaluation: Evaluation) {
+  const { values, samples } = evaluation as Extract<Evaluation, { samples: unknown }>;
+  // A score may have the name "values" as well.
+  return typeof values === 'object' ? { values, samples } : { values: evaluation as Record<string, number> };
 }
 
 function numberOf({ data }: NdArray): number {

@@ -6,12 +6,14 @@ import { fileError } from '@pengi/core/node';
 /**
  * Removes the temporary files and folders `.<name>.….<pid>-<hex>.tmp` in `folder`, whichever process they are of: the
  * caller has the folder for itself.
- * @param names what was to be written; a name that ends in "-" stands for all that begin with it
+ * @param names what was to be written; a name that ends in "-" stands for all that begin with it. Default: anything
  * @throws PengiError E_CANNOT_CREATE, E_IO
  */
-export async function sweepTemporaries(folder: string, names: readonly string[]): Promise<void> {
+export async function sweepTemporaries(folder: string, names?: readonly string[]): Promise<void> {
   for (const entry of await entriesOf(folder)) {
-    const isOurs = names.some((name) => entry.startsWith(name.endsWith('-') ? `.${name}` : `.${name}.`));
+    const isOurs =
+      names?.some((name) => entry.startsWith(name.endsWith('-') ? `.${name}` : `.${name}.`)) ??
+      entry.startsWith('.');
     if (!isOurs || !/\.\d+-[0-9a-f]{8}\.tmp$/.test(entry)) continue;
     const path = join(folder, entry);
     await rm(path, { recursive: true, force: true }).catch((error) => {

@@ -4,6 +4,7 @@ import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import type { BestCriterion } from './best.js';
 import type { Communicator, Part } from './communicator.js';
+import type { RunObserver } from './observe.js';
 import type { BestPoint } from './pointers.js';
 
 /** What is trained: the parameters `P` and a batch `B` are trees of tensors. */
@@ -48,7 +49,21 @@ export interface TrainTask<P, B> {
    * @param signal aborts when the run is to stop: an evaluation that then throws the signal's reason is left out, and made
    *   up for by the run that goes on
    */
-  evaluate?: (params: Arrays<P>, step: number, signal?: AbortSignal) => Promise<Record<string, number>>;
+  evaluate?: (params: Arrays<P>, step: number, signal?: AbortSignal) => Promise<Evaluation>;
+}
+
+/** Scores by name, or these and what the model said, to be seen and read. */
+export type Evaluation =
+  | Readonly<Record<string, number>>
+  | { readonly values: Readonly<Record<string, number>>; readonly samples: readonly SampleText[] };
+
+/** What a model under training says of one of a few samples that stay the same all along. */
+export interface SampleText {
+  readonly id: string;
+  readonly prompt: string;
+  /** What it should say. */
+  readonly target: string;
+  readonly answer: string;
 }
 
 export type LossValue = Scalar | { loss: Scalar; metrics: Record<string, Scalar> };
@@ -105,6 +120,8 @@ export interface TrainOptions {
   /** Aborting finishes the current step, saves and returns; `withInterrupt` makes Ctrl-C do that. */
   signal?: AbortSignal;
   progress?: StartProgress;
+  /** Are told how the run goes; in the first process only. */
+  observers?: readonly RunObserver[];
   /** Told what a person should know, such as a skipped step. Default: a line on stderr. */
   warn?: (message: string) => void;
 }

@@ -7,11 +7,13 @@ import { prefetched } from './batches.js';
 import { ALONE, type Communicator, gatherJson, type Part } from './communicator.js';
 import { pointsOf } from './log.js';
 import type { Position } from './manifest.js';
+import { allOf } from './observe.js';
 import { checkOptions, splitTask } from './options.js';
 import { createRun } from './run.js';
 import { firstSnapshot, noRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { hashOf, settingsOf } from './settings.js';
 import { mergeParams } from './split.js';
+import { statusFile } from './status.js';
 import { type StepOutput, type StepState, stepKey } from './step.js';
 import { createStepper } from './stepper.js';
 import type { TrainOptions, TrainResult, TrainTask } from './task.js';
@@ -38,7 +40,9 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   const evaluate = first ? task.evaluate : undefined;
   const parts = splitTask(task.params as Tree<NdArray>, task.frozen);
   const folder = await openFolder(task, parts, { ...options, communicator }, warn);
-  const run = createRun(folder, options, warn);
+  const { dir, observers = [] } = options;
+  const observer = allOf(first ? [...(dir === undefined ? [] : [statusFile(dir, warn)]), ...observers] : []);
+  const run = createRun(folder, options, warn, observer);
 
   const onUnused = once((paths) => warn(unusedText(paths)));
   const stepper = createStepper(task, { frozen: parts.frozen, state: folder.start.state, onUnused }, options);
@@ -46,16 +50,20 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   const allParams = async () => mergeParams<Arrays<P>>(task.params, parts.frozen, (await state()).params);
   const evaluateIfDue = async () => {
     if (!evaluate || signal?.aborted || !run.evaluationIsDue()) return;
+    await observer.phase('evaluating');
     try {
       await run.evaluated(await evaluate(await allParams(), run.step, signal), state);
     } catch (error) {
       if (!signal?.aborted || error !== signal.reason) throw error;
     }
+    await observer.phase('training');
   };
   const save = async () => {
     if (part)
       await assertSameParams(communicator, (await state()).params as Record<string, NdArray>, run.step);
+    await observer.phase('saving');
     await run.save(state);
+    await observer.phase('training');
   };
 
   const batches = prefetched((step) => task.batch(step, part), steps);
@@ -66,6 +74,15 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   // One process alone stops before its next step; several have to agree on one, and do so in the step's exchange.
   let stop = part ? false : (signal?.aborted ?? false);
   try {
+    await observer.begin({
+      task: task.name,
+      dir,
+      engine: options.engine.description,
+      steps,
+      from,
+      seconds: folder.start.seconds,
+      lines: folder.log.lines,
+    });
     await evaluateIfDue(); // the run may have ended between a checkpoint and its evaluation
     while (run.step < steps && !stop) {
       const begun = performance.now();
@@ -89,6 +106,8 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
     await save();
     await folder.draw();
     progress.end(run.note);
+    const interrupted = run.step < steps || (evaluate !== undefined && run.evaluationIsDue());
+    await observer.end({ state: interrupted ? 'interrupted' : 'finished', step: run.step });
     return {
       params: await allParams(),
       step: run.step,
@@ -96,8 +115,12 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
       best: folder.best,
       skipped: run.skipped,
       seconds: run.seconds,
-      interrupted: run.step < steps || (evaluate !== undefined && run.evaluationIsDue()),
+      interrupted,
     };
+  } catch (error) {
+    // The first error is the one to report.
+    await observer.end({ state: 'failed', step: run.step, error }).catch(() => undefined);
+    throw error;
   } finally {
     await stepper.dispose();
     await folder.close();

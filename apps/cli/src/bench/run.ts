@@ -1,10 +1,7 @@
 /** `pengi bench`: data and models into the runner, results into a folder. */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import {
   ALTERATIONS,
   type Alteration,
@@ -42,6 +39,7 @@ import { createJavaScorer } from '@pengi/metrics/java';
 import { launcherOf } from '@pengi/mpi';
 import type { Context } from '../context.js';
 import { programsFolder, resultsFolder } from '../metrics/install.js';
+import { commit, ownVersion } from '../versions.js';
 import { type LoadedModel, loadContestant } from './predictors.js';
 
 export interface BenchSettings {
@@ -89,7 +87,7 @@ export async function bench(context: Context, settings: BenchSettings): Promise<
   const wanted = await wantedTasks(settings);
   const skipped = [...wanted.skipped];
   const choices = parseChoices(settings.choose ?? [], wanted.tasks);
-  const version = await ownVersion();
+  const version = ownVersion();
   const engine = await context.engine();
   const { beams, maxTokens } = settings;
   const decoding = { ...(beams !== undefined && { beams }), ...(maxTokens !== undefined && { maxTokens }) };
@@ -290,22 +288,6 @@ async function provenance(
   engine: string,
 ): Promise<Provenance> {
   return { ...card, folder: model, engine, seed, version, ...(await commit()) };
-}
-
-/** Of the sources that run, where they are in a repository. */
-async function commit(): Promise<{ commit?: string }> {
-  try {
-    const options = { cwd: import.meta.dirname };
-    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], options);
-    return { commit: stdout.trim() };
-  } catch {
-    return {};
-  }
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function once(say: (message: string) => void): (message: string) => void {

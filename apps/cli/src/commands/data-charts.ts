@@ -1,6 +1,6 @@
 /** Pictures of what data sets hold, as a page that needs nothing else. */
-import { type Html, html, REPORT_STYLE, trusted } from '@pengi/bench';
 import { printable } from '@pengi/core';
+import { type Html, html, htmlPage } from '@pengi/report';
 
 export type Chart =
   /** Counts by name, the largest first; `total` counts what is not shown too. */
@@ -17,16 +17,7 @@ export interface ChartSection {
 
 /** A page with the sections below each other. */
 export function chartPage(title: string, sections: readonly ChartSection[]): string {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${trusted(REPORT_STYLE + STYLE)}</style>
-</head>
-<body>
-<h1>${title}</h1>
+  const body = html`<h1>${title}</h1>
 ${sections.map(
   ({ title: heading, text, charts }) => html`<section>
 <h2>${heading}</h2>
@@ -36,9 +27,8 @@ ${charts.filter(hasContent).map(chartFigure)}
 </div>
 </section>
 `,
-)}</body>
-</html>
-`.markup;
+)}`;
+  return htmlPage({ title, body, style: STYLE });
 }
 
 const STYLE = `

@@ -23,10 +23,13 @@ Example:
     .action(async ({ seed, out }: { seed: number; out: string }, command: Command) => {
       if (!Number.isSafeInteger(seed)) throw new PengiError('E_USAGE', '--seed takes a whole number');
       const context = contextOf(command);
-      const { result, stopped } = await withInterrupt(async (signal) => ({
-        result: await quickstart(context, { seed, out, signal }),
-        stopped: signal.reason as unknown,
-      }));
+      const { result, stopped } = await withInterrupt(
+        async (signal) => ({
+          result: await quickstart(context, { seed, out, signal }),
+          stopped: signal.reason as unknown,
+        }),
+        { warn: context.warn },
+      );
       if (!result) {
         context.warn(`stopped; the same command goes on from what is saved in ${out}/runs`);
         return setStatus(isPengiError(stopped) ? stopped.exitCode : 130);

@@ -37,11 +37,14 @@ Examples:
         try {
           const config = await loadTrainConfig(flags.config);
           const { out = join('runs', task), resume = false } = flags;
-          const { result, stopped } = await withInterrupt(async (signal) => {
-            const more = communicator && { communicator };
-            const run = { task, config, out, resume, signal, ...more };
-            return { result: await runTraining(context, run), stopped: signal.reason as unknown };
-          });
+          const { result, stopped } = await withInterrupt(
+            async (signal) => {
+              const more = communicator && { communicator };
+              const run = { task, config, out, resume, signal, ...more };
+              return { result: await runTraining(context, run), stopped: signal.reason as unknown };
+            },
+            { warn: context.warn },
+          );
           await end(); // what follows is said of the whole job
           context.data(result);
           if (result.model === undefined) {
@@ -52,7 +55,7 @@ Examples:
           context.say(
             `loss ${loss?.toFixed(3)}${validationLoss === undefined ? '' : `, validation ${validationLoss.toFixed(3)}`}`,
           );
-          context.say(`model  ${result.model}\ncurve  ${join(out, 'loss.svg')}`);
+          context.say(`model   ${result.model}\nreport  ${join(out, 'report.html')}`);
         } catch (error) {
           throw fail(error);
         }

@@ -10,6 +10,8 @@ import { confusionMatrix } from '@pengi/metrics';
 import { lossCurve, type TrainResult } from '@pengi/train';
 import { type Answer, loadPengi } from 'pengi';
 import type { Context } from '../context.js';
+import { watched } from '../train/watch.js';
+import { ownVersion } from '../versions.js';
 import { loadNotes, type NoteData } from './data.js';
 import { evaluate, examplesOf, type NoteRecords, predictorOf } from './evaluate.js';
 import { NOTE_FRONTEND, noteConfigs, RECIPE } from './recipe.js';
@@ -42,6 +44,9 @@ export interface QuickstartResult {
 
 type ByTask = Record<'instrument' | 'register' | 'pitch' | 'zeroShot', number>;
 
+/** How many held-out recordings Pengi is asked about while it is trained. */
+const ASKED = 3;
+
 /** How many held-out recordings are shown. */
 const EXAMPLES = 10;
 
@@ -68,18 +73,21 @@ export async function quickstart(
 
   const configs = noteConfigs(instruments);
   const engine = await context.engine();
-  const stage = (name: string): StageOptions => ({
-    engine,
-    recipe: RECIPE,
-    seed,
-    signal,
-    progress: context.progress,
-    dir: join(runs, name),
-  });
+  const stage = <P>(
+    name: string,
+    title: string,
+    work: (options: StageOptions) => Promise<TrainResult<P>>,
+  ) => {
+    const dir = join(runs, name);
+    const { warn } = context;
+    return watched(context, { dir, title }, (watching) =>
+      work({ engine, recipe: RECIPE, seed, signal, dir, warn, ...watching }),
+    );
+  };
   const stages: TrainResult<unknown>[] = [];
 
   context.say('2/5  CLAP: audio and captions into one space');
-  const clap = await trainClap(training, configs.clap, stage('clap'));
+  const clap = await stage('clap', 'CLAP', (options) => trainClap(training, configs.clap, options));
   if (clap.interrupted) return undefined;
   stages.push(clap);
   const clapFolder = join(out, 'clap');
@@ -90,13 +98,18 @@ export async function quickstart(
   });
 
   context.say('3/5  A language model on what is said about notes; it is frozen afterwards');
-  const language = await trainLanguage(training, configs.pengi, stage('language'));
+  const language = await stage('language', 'language model', (options) =>
+    trainLanguage(training, configs.pengi, options),
+  );
   if (language.interrupted) return undefined;
   stages.push(language);
 
   context.say('4/5  Pengi: audio and prompts become a prefix of the language model');
   const parts = { clap: clap.params, language: language.params };
-  const trained = await trainPengi(training, configs.pengi, parts, stage('pengi'));
+  const asked = examplesOf(heldOut, ASKED);
+  const trained = await stage('pengi', 'Pengi', (options) =>
+    trainPengi(training, configs.pengi, parts, { ...options, asked }),
+  );
   if (trained.interrupted) return undefined;
   stages.push(trained);
   const model = join(out, 'model');
@@ -113,7 +126,7 @@ export async function quickstart(
     weightsSha256: saved.sha256,
     engine: engine.description,
     seed,
-    version: await ownVersion(),
+    version: ownVersion(),
   };
   const predictor = predictorOf(models.pengi, models.clap);
   const records = await evaluate(data, predictor, { provenance, progress: context.progress });
@@ -242,11 +255,6 @@ async function writeReport(
     provenance,
   });
   await writeFileAtomic(path, html);
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function rounded(seconds: number): number {

@@ -6,7 +6,7 @@ import { type Gpt2Params, gpt2Spec } from '@pengi/gpt2';
 import { withBatchNormStatistics } from '@pengi/htsat';
 import type { Engine } from '@pengi/jit';
 import { cosineWarmupDecay, initParams } from '@pengi/nn';
-import { type TrainResult, type TrainTask, train } from '@pengi/train';
+import { type RunObserver, type TrainResult, type TrainTask, train } from '@pengi/train';
 import {
   type AudioSample,
   clapTask,
@@ -17,8 +17,9 @@ import {
   pengiSpec,
   pengiTask,
 } from 'pengi';
+import { listenPengi } from '../train/listen.js';
 import type { Recipe, Stage } from './recipe.js';
-import { clapCaption, type NoteLabels, noteDocument, noteExample } from './texts.js';
+import { clapCaption, type NoteLabels, noteDocument, noteExample, noteQuestions } from './texts.js';
 
 /** A recorded note with its log-mels at several speeds, each with the pitch that it then has. */
 export interface TrainingNote extends NoteLabels {
@@ -32,6 +33,8 @@ export interface StageOptions {
   seed: number;
   signal?: AbortSignal;
   progress?: StartProgress;
+  observers?: readonly RunObserver[];
+  warn?: (message: string) => void;
   /** The run folder: log, loss curve, checkpoints to go on from. */
   dir?: string;
 }
@@ -75,9 +78,12 @@ export function trainPengi(
   notes: readonly TrainingNote[],
   config: PengiConfig,
   parts: { clap: ClapParams<NdArray>; language: Gpt2Params<NdArray> },
-  options: StageOptions,
+  options: StageOptions & {
+    /** Held-out notes that the model is asked about now and then, to be read. Nothing is chosen by the answers. */
+    asked?: readonly (NoteLabels & AudioSample)[];
+  },
 ): Promise<TrainResult<PengiParams>> {
-  const { seed, recipe } = options;
+  const { seed, recipe, asked = [], engine } = options;
   const draw = noteSampler(notes, seed, 'pengi', recipe.pengi.batch);
   const { caption_decoder }: PengiParams<NdArray> = initParams(pengiSpec(config), seed);
   const task = pengiTask(
@@ -94,8 +100,17 @@ export function trainPengi(
       frozen: [...FROZEN_IN_TRAINING, 'audio_encoder.base'],
     },
   );
-  return run(task, recipe.pengi, options);
+  const clips = asked.map((note, i) => ({ ...note, ...noteQuestions(note)[i % 3]! }));
+  const listen = listenPengi(config);
+  const evaluate = async (params: PengiParams<NdArray>) => {
+    const { samples } = await listen(params, clips, { engine, shown: clips.length });
+    return { values: {}, samples };
+  };
+  return run(clips.length > 0 ? { ...task, evaluate } : task, recipe.pengi, options);
 }
+
+/** Steps. */
+const EVALUATE_EVERY = 250;
 
 function run<P, B>(task: TrainTask<P, B>, stage: Stage, options: StageOptions): Promise<TrainResult<P>> {
   const { recipe, dir } = options;
@@ -105,6 +120,7 @@ function run<P, B>(task: TrainTask<P, B>, stage: Stage, options: StageOptions): 
     schedule: cosineWarmupDecay({ ...stage, totalSteps: stage.steps, floor: recipe.floor }),
     optimizer: { beta2: 0.98, weightDecay: recipe.weightDecay },
     clipNorm: recipe.clipNorm,
+    evaluateEvery: EVALUATE_EVERY,
     ...(dir === undefined ? {} : { resume: 'auto', checkpointEvery: 200, record: { ...stage } }),
   });
 }

@@ -65,6 +65,11 @@ export function noteExample(note: NoteLabels, rng: Rng): NoteExample {
   return { prompt, target: target(note) };
 }
 
+/** What a note is asked to show what the model has learnt: its description, its caption, its pitch. */
+export function noteQuestions(note: NoteLabels): NoteExample[] {
+  return NOTE_TASKS.slice(0, 3).map(({ prompt, target }) => ({ prompt, target: target(note) }));
+}
+
 /**
  * All answers about one note in random order. A language model trained on such documents learns to repeat what was said
  * before, which is what a prefix steers later; one trained on single answers cannot be steered.

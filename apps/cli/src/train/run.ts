@@ -1,15 +1,22 @@
 /** `pengi train`: a config to a run folder with a model. */
 import { join } from 'node:path';
 import { saveModelFolder } from '@pengi/checkpoint';
-import type { NdArray, Tree } from '@pengi/core';
+import { isPengiError, type NdArray, type Tree } from '@pengi/core';
 import { createSampler } from '@pengi/datasets';
 import type { Engine } from '@pengi/jit';
 import { cosineWarmupDecay, linearWarmupDecay } from '@pengi/nn';
-import { type Communicator, partOf, type TrainTask, train, validationLoss } from '@pengi/train';
+import type { ExampleClip } from '@pengi/report';
+import { type Communicator, partOf, train } from '@pengi/train';
 import type { Context } from '../context.js';
+import { readClips, stillOf } from '../runs/clips.js';
+import { factsFile } from '../runs/facts.js';
+import { writeRunReport } from '../runs/report.js';
 import type { TrainConfig } from './config.js';
 import { openClips, readExamples, sha256Of } from './data.js';
+import { chosenSamples, withEvaluation } from './evaluation.js';
+import { factsOf, type SampleFacts } from './facts.js';
 import { clapStage, languageStage, pengiStage, type Stage, type StageInput } from './stages.js';
+import { watched } from './watch.js';
 
 export type TaskName = 'clap' | 'lm' | 'pengi';
 
@@ -72,7 +79,7 @@ interface FitOptions {
   dataSha256: string;
 }
 
-async function fit<S, Loaded, P, B>(
+async function fit<S extends SampleFacts, Loaded, P, B>(
   stage: Stage<S, Loaded, P, B>,
   { engine, context, options, dataSha256 }: FitOptions,
 ): Promise<RunResult> {
@@ -86,28 +93,38 @@ async function fit<S, Loaded, P, B>(
   );
   const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
   const cursor = (step: number) => ({ epochs: (step * batch) / samples.training.length });
-  const evaluated = await withValidation(task, stage, batch, engine);
-  const result = await train<P, B>(
-    { ...evaluated, cursor },
-    {
-      engine,
-      dir: out,
-      steps,
-      schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
-      optimizer: { weightDecay },
-      ...(clipNorm === null ? {} : { clipNorm }),
-      seed,
-      record: { task: name, model: modelConfig, batch, dataSha256 },
-      checkpointEvery: config.checkpointEvery,
-      evaluateEvery: config.evaluateEvery,
-      keep: config.keep,
-      ...(evaluated.evaluate && { best: { metric: 'validationLoss', mode: 'min' } }),
-      resume: resume ? 'auto' : false,
-      signal,
-      ...(communicator && { communicator }),
-      progress: context.progress,
-      warn: context.warn,
-    },
+  const listened = chosenSamples(samples.validation, seed);
+  const evaluated = await withEvaluation(task, stage, { engine, batch, listened, out });
+  const facts = await factsOf({ config, samples, dataSha256, engine, listened });
+  const first = !communicator || communicator.rank === 0;
+  const clips = first ? await readClips(facts) : new Map<string, ExampleClip>();
+  const result = await watched(
+    context,
+    { dir: out, title: task.name, still: stillOf(clips) },
+    ({ observers, progress }) =>
+      train<P, B>(
+        { ...evaluated, cursor },
+        {
+          engine,
+          dir: out,
+          steps,
+          schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
+          optimizer: { weightDecay },
+          ...(clipNorm === null ? {} : { clipNorm }),
+          seed,
+          record: { task: name, model: modelConfig, batch, dataSha256 },
+          checkpointEvery: config.checkpointEvery,
+          evaluateEvery: config.evaluateEvery,
+          keep: config.keep,
+          ...(evaluated.evaluate && { best: { metric: 'validationLoss', mode: 'min' } }),
+          resume: resume ? 'auto' : false,
+          signal,
+          ...(communicator && { communicator }),
+          observers: [...observers, factsFile(out, facts)],
+          progress,
+          warn: context.warn,
+        },
+      ),
   );
   const finished: Omit<RunResult, 'model'> = {
     steps: result.step,
@@ -117,7 +134,7 @@ async function fit<S, Loaded, P, B>(
   };
   if (result.interrupted) return { model: undefined, ...finished };
   const model = join(out, 'model');
-  if (communicator && communicator.rank > 0) return { model, ...finished };
+  if (!first) return { model, ...finished };
   await saveModelFolder(model, {
     config: modelConfig,
     tensors: result.params as Tree<NdArray>,
@@ -126,20 +143,9 @@ async function fit<S, Loaded, P, B>(
       text: `${steps} steps on ${samples.training.length} examples.`,
     },
   });
+  await writeRunReport(out).catch((error: unknown) => {
+    if (!isPengiError(error)) throw error;
+    context.warn(`there is no report: ${error.line}`); // the model is there, and that is what was wanted
+  });
   return { model, ...finished };
-}
-
-/** The task with the loss over all validation samples as its evaluation. */
-async function withValidation<S, Loaded, P, B>(
-  task: TrainTask<P, B>,
-  { samples, task: taskOf }: Stage<S, Loaded, P, B>,
-  batch: number,
-  engine: Engine,
-): Promise<TrainTask<P, B>> {
-  const { validation, load } = samples;
-  if (validation.length === 0) return task;
-  const over = taskOf((step) => load(validation.slice(step * batch, (step + 1) * batch)));
-  const batches = [];
-  for (let step = 0; step * batch < validation.length; step++) batches.push(await over.batch(step));
-  return { ...task, evaluate: validationLoss(task, batches, engine) };
 }

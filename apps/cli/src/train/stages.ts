@@ -30,6 +30,7 @@ import {
 } from 'pengi';
 import type { TrainConfig } from './config.js';
 import type { ClipExample, TrainData } from './data.js';
+import { type Listen, listenClap, listenLanguage, listenPengi } from './listen.js';
 
 export interface StageInput {
   config: TrainConfig;
@@ -51,6 +52,8 @@ export interface Stage<S, Loaded, P, B> {
   modelConfig: object;
   samples: Samples<S, Loaded>;
   task(draw: (step: number, part?: Part) => Promise<Loaded[]>): TrainTask<P, B>;
+  /** What the model under training makes of samples, to be seen and read. */
+  listen: Listen<P, Loaded>;
 }
 
 export async function clapStage({ config, data, clips }: StageInput) {
@@ -69,6 +72,7 @@ export async function clapStage({ config, data, clips }: StageInput) {
         async (...at) => (await draw(...at)).map((sample) => ({ ...sample, caption: sample.target })),
         taskOptions(config),
       ),
+    listen: listenClap(modelConfig),
   });
 }
 
@@ -101,6 +105,7 @@ export async function languageStage({ config, data, warn }: StageInput) {
           texts: createRng(config.seed).fork(`document/${step}/${id}`).shuffle(texts),
         })),
       ),
+    listen: listenLanguage(modelConfig),
   });
 }
 
@@ -132,6 +137,7 @@ export async function pengiStage({ config, data, clips }: StageInput) {
     modelConfig,
     samples,
     task: (draw) => pengiTask(modelConfig, params, draw, taskOptions(config)),
+    listen: listenPengi(modelConfig),
   });
 }
 

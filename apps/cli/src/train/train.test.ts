@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readLog } from '@pengi/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pengi } from '../testing/command-line.js';
 import { writeWav } from '../testing/models.js';
@@ -53,13 +54,74 @@ describe('train', () => {
       const result = JSON.parse(run.out);
       expect(result).toMatchObject({ model: at(`${what}/model`), steps: 2 });
       expect(Number.isFinite(result.validationLoss)).toBe(true);
-      expect(await readFile(at(`${what}/loss.svg`), 'utf8')).toContain('<svg');
+      expect(await readFile(at(`${what}/report.html`), 'utf8')).toContain('<h3>Loss</h3>');
+      expect(await readdir(at(`${what}/tensorboard`))).toHaveLength(1);
+      // what was said of validation recordings, beside what was wanted
+      const log = await readLog(at(`${what}/log.jsonl`));
+      const [evaluation] = log.filter((line) => line.event === 'evaluation');
+      const samples = evaluation?.samples ?? [];
+      expect(samples.map(({ id }) => id.replace(/\.wav.*/, '')).sort()).toEqual(
+        what === 'lm' ? ['4', '5'] : ['4', '4', '5', '5'],
+      );
+      for (const { target } of samples) expect(target).toMatch(/kind [012]$/);
     }
     const asked = await pengi('ask', at('5.wav'), 'which kind?', '--model', at('pengi/model'));
     expect(asked).toMatchObject({ status: 0, err: '' });
     const config = JSON.parse(await readFile(at('pengi/model/config.json'), 'utf8'));
     expect(config.audio).toEqual(JSON.parse(await readFile(at('clap/model/config.json'), 'utf8')).audio);
   }, 120_000);
+
+  it('leaves runs that are listed, compared and reported', async () => {
+    const listed = JSON.parse((await pengi('runs', dir, '--json')).out);
+    expect(listed).toMatchObject([
+      {
+        dir: at('clap'),
+        model: 'clap',
+        state: 'finished',
+        step: 2,
+        steps: 2,
+        scores: { validationLoss: { best: { step: 2 } } },
+      },
+      { dir: at('lm'), model: 'language model' },
+      { dir: at('pengi'), model: 'pengi' },
+    ]);
+    const table = (await pengi('runs', 'list', dir)).out;
+    expect(table).toMatch(/^clap +clap +finished +2\/2 /m);
+
+    const compared = await pengi(
+      'runs',
+      'compare',
+      at('clap'),
+      at('lm'),
+      '--html',
+      at('both.html'),
+      '--json',
+    );
+    const { differences } = JSON.parse(compared.out);
+    expect(differences).toContainEqual({ name: 'record.task', values: ['clap', 'lm'] });
+    expect(differences.map(({ name }: { name: string }) => name)).not.toContain('settings.steps');
+    expect(await readFile(at('both.html'), 'utf8')).toContain('2 runs: clap, lm');
+
+    const report = await pengi('runs', 'report', at('pengi'), '--out', at('pengi.html'));
+    expect(report).toMatchObject({ status: 0, out: `${at('pengi.html')}\n` });
+    const page = await readFile(at('pengi.html'), 'utf8');
+    const parts = [
+      'What the model says',
+      '<audio controls',
+      'Similarity of recordings',
+      'Model card',
+      'Environment',
+    ];
+    expect(parts.filter((part) => !page.includes(part))).toEqual([]);
+  });
+
+  it('says what is wrong with what is no run', async () => {
+    expect(await pengi('runs', 'compare', at('clap'))).toMatchObject({ status: 2 });
+    expect(await pengi('runs', 'report', at('pengi/model'))).toMatchObject({ status: 66 });
+    expect(await pengi('runs', at('nowhere'))).toMatchObject({ status: 66 });
+    await mkdir(at('empty'), { recursive: true });
+    expect((await pengi('runs', at('empty'))).out).toMatch(/^no runs in /);
+  });
 
   it('does not overwrite a run, and goes on with it when told to', async () => {
     const again = await pengi('train', 'lm', '--config', at('stage.json'), '--out', at('lm'));
@@ -109,5 +171,10 @@ describe('train', () => {
     await config(true);
     const run = await pengi('train', 'clap', '--config', at('bad.json'), '--out', at('bad'));
     expect(run).toMatchObject({ status: 0, err: expect.stringMatching(/left out: E_AUDIO_\w+ .*bad\.wav/) });
+    // what is no terminal gets plain lines
+    expect(run.err).toMatch(
+      /^evaluation at step 1: validationLoss [\d.]+\n {2}\S+, the nearest text: wanted "/m,
+    );
+    expect(run.err).not.toContain('\x1b');
   }, 60_000);
 });

@@ -1,11 +1,5 @@
 import { PengiError } from '@pengi/core';
-
-/** A log-mel spectrogram: `data` is [frames, mels], in dB. */
-export interface LogMelClip {
-  readonly data: Float32Array;
-  readonly frames: number;
-  readonly mels: number;
-}
+import type { LogMelClip } from '@pengi/report';
 
 /**
  * What the linear baseline sees of a clip: each mel band's mean, standard deviation and mean absolute difference from one

@@ -1,14 +1,11 @@
 /** The report of a run as one page that needs nothing else: no script, no request to anywhere. */
 import { printable } from '@pengi/core';
 import type { ConfusionMatrix } from '@pengi/metrics';
+import { clipFigure, definitions, type ExampleClip, type Html, html, htmlPage } from '@pengi/report';
 import type { ClassResult, ItemResult, MethodResult, TaskResult } from '../scoring/result.js';
 import { BENCH_STYLE } from './bench-style.js';
 import { confusionTable } from './confusion.js';
 import { recallPlot } from './curves.js';
-import { EXAMPLE_AXES, type ExampleClip } from './examples.js';
-import { dataUri, type Html, html, trusted } from './html.js';
-import { spectrogramSvg } from './spectrogram.js';
-import { STYLE } from './style.js';
 import { METHOD_NAMES, missingMetrics, number, taskRow } from './tables.js';
 
 export interface BenchReport {
@@ -25,17 +22,7 @@ const MOST_CLASSES = 60;
 
 /** Every text is escaped. */
 export function renderBenchReport({ title, results, clips = new Map() }: BenchReport): string {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${title}</title>
-<style>${trusted(STYLE + BENCH_STYLE)}</style>
-</head>
-<body>
-<header>
+  const body = html`<header>
 <h1>${title}</h1>
 ${facts(results[0]?.provenance ?? {})}
 <nav><ul>${results.map(({ id, title: name }) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
@@ -47,13 +34,9 @@ ${overview(results)}
 </section>
 ${results.map((result) => taskSection(result, clips))}
 </main>
-</body>
-</html>
-`.markup;
+`;
+  return htmlPage({ title, style: BENCH_STYLE, body });
 }
-
-const POLICY =
-  "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
 /** The items that a report shows of a task: the worst first, then the best; each in the task's order. */
 export function casesOf({ items }: Pick<TaskResult, 'items'>): { worst: ItemResult[]; best: ItemResult[] } {
@@ -201,12 +184,7 @@ ${items.map(({ id, audio, expected, answer, prediction, score }) => {
   const name = printable(id, 120);
   return html`<article class="card">
 <h4>${name}</h4>
-${
-  clip
-    ? html`${spectrogramSvg(clip.logMel, EXAMPLE_AXES, `Spectrogram of ${name}`)}
-<audio controls preload="none" src="${dataUri('audio/wav', clip.bytes)}"></audio>`
-    : ''
-}
+${clip ? clipFigure(clip, name) : ''}
 <dl>
 <dt>expected</dt><dd>${expected.slice(0, 5).map((text) => html`${printable(text, 200)}<br>`)}</dd>
 <dt>answer</dt><dd>${printable(answer, 400)}</dd>
@@ -228,14 +206,4 @@ function facts(provenance: TaskResult['provenance']): Html {
   return definitions(
     Object.fromEntries(Object.entries(provenance).map(([name, value]) => [FACTS[name] ?? name, value])),
   );
-}
-
-function definitions(values: Readonly<Record<string, unknown>>): Html {
-  return html`<dl>
-${Object.entries(values)
-  .filter(([, value]) => value !== undefined && value !== null)
-  .map(
-    ([name, value]) =>
-      html`<dt>${name}</dt><dd>${typeof value === 'string' ? value : JSON.stringify(value)}</dd>\n`,
-  )}</dl>`;
 }

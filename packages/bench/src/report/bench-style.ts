@@ -7,19 +7,9 @@ export const BENCH_STYLE = `
 .bars .ours .fill { background: var(--accent); opacity: 1; }
 .bars .range { position: absolute; top: 50%; left: var(--low); width: calc(var(--high) - var(--low)); border-top: 2px solid var(--text); }
 .bars .number { font-variant-numeric: tabular-nums; font-size: .875rem; }
-.plain { width: 100%; font-size: .875rem; }
-.plain th, .plain td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-.plain th:first-child, .plain td.text { text-align: left; font-weight: 500; }
-tbody th .soft, .plain th .soft { font-weight: 400; }
 .card h4 { font-size: .875rem; font-weight: 500; color: var(--soft); margin: 0 0 .4rem; overflow-wrap: anywhere; }
-h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
-details { margin: .75rem 0; }
-summary { cursor: pointer; color: var(--accent); }
 svg.curves-plot { max-width: 32rem; width: 100%; }
 svg.curves-plot .curve { stroke-width: 2; }
-.key { display: inline-block; width: 1.25rem; border-top: 3px solid var(--c); vertical-align: middle; margin-right: .35rem; }
-nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; font-size: .875rem; }
-a { color: var(--accent); }
 .results td { white-space: nowrap; } .results td:last-child { white-space: normal; }
 .plus { color: var(--right); } .minus { color: var(--wrong); }
 @media (max-width: 44rem) {

@@ -1,5 +1,5 @@
 import type { ConfusionMatrix } from '@pengi/metrics';
-import { type Html, html } from './html.js';
+import { type Html, html } from '@pengi/report';
 
 /** The matrix as a table: counts, each cell shaded by its share of the row. */
 export function confusionTable({ labels, counts }: ConfusionMatrix): Html {

@@ -1,4 +1,4 @@
-import { type Html, html } from './html.js';
+import { type Html, html } from '@pengi/report';
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [420, 220, 40, 190, 10];
 const COLOURS = ['#0b6bcb', '#c2571a', '#1a7f37', '#8250df', '#b3261e'];

@@ -1,12 +1,18 @@
 import { PengiError, printable } from '@pengi/core';
 import type { ConfusionMatrix } from '@pengi/metrics';
-import type { LogMelClip } from '../baselines/features.js';
+import {
+  dataUri,
+  definitions,
+  type Html,
+  html,
+  htmlPage,
+  type LogMelClip,
+  type SpectrogramAxes,
+  spectrogramSvg,
+} from '@pengi/report';
 import type { Provenance } from '../record.js';
 import { confusionTable } from './confusion.js';
-import { dataUri, type Html, html, trusted } from './html.js';
 import { resultScale, scaleLegend } from './scale.js';
-import { type SpectrogramAxes, spectrogramSvg } from './spectrogram.js';
-import { STYLE } from './style.js';
 import { type SummaryRow, share, summaryCells } from './summary.js';
 
 export interface Report {
@@ -58,17 +64,7 @@ export function renderReport({
 }: Report): string {
   if (examples.length > 0 && axes === undefined)
     throw new PengiError('E_CONFIG', 'a report with examples needs the axes of their spectrograms');
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${title}</title>
-<style>${trusted(STYLE)}</style>
-</head>
-<body>
-<header>
+  const body = html`<header>
 <h1>${title}</h1>
 ${introduction.map((paragraph) => html`<p>${paragraph}</p>\n`)}</header>
 <main>
@@ -85,16 +81,11 @@ ${
 ${lossCurves.length > 0 ? section('Training', curves(lossCurves)) : ''}
 </main>
 <footer>
-${Object.keys(provenance).length > 0 ? section('Where these numbers come from', origins(provenance)) : ''}
+${Object.keys(provenance).length > 0 ? section('Where these numbers come from', definitions({ ...provenance })) : ''}
 </footer>
-</body>
-</html>
-`.markup;
+`;
+  return htmlPage({ title, body, soundsBeside: true });
 }
-
-/** `file:` is for recordings beside a page that was opened from a disk. */
-const POLICY =
-  "default-src 'none'; img-src data:; media-src data: file: 'self'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
 function section(title: string, content: Html): Html {
   return html`<section>
@@ -161,14 +152,4 @@ ${pictures.map(
     html`<figure><img src="${dataUri('image/svg+xml', new TextEncoder().encode(svg))}" alt="${title}"><figcaption>${title}</figcaption></figure>
 `,
 )}</div>`;
-}
-
-function origins(provenance: Provenance): Html {
-  return html`<dl>
-${Object.entries(provenance)
-  .filter(([, value]) => value !== undefined)
-  .map(
-    ([name, value]) =>
-      html`<dt>${name}</dt><dd>${typeof value === 'string' ? value : JSON.stringify(value)}</dd>\n`,
-  )}</dl>`;
 }

@@ -1,4 +1,4 @@
-import { type Html, html } from './html.js';
+import { type Html, html } from '@pengi/report';
 import { type SummaryRow, share } from './summary.js';
 
 /** A result on a line from 0 to 1: the interval as a bar, the value as a dot, guessing and simple models as marks. */

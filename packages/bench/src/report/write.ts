@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@pengi/core/node';
+import { type ExampleClip, exampleClip } from '@pengi/report';
 import type { TaskResult } from '../scoring/result.js';
 import { casesOf, renderBenchReport } from './bench-report.js';
-import { type ExampleClip, exampleClip } from './examples.js';
 import { METHOD_NAMES, markdownTable, missingMetrics, number, resultMarkdown } from './tables.js';
 
 export interface ReportOptions {

@@ -21,7 +21,9 @@ export function trusted(markup: string): Html {
 
 /** For text and quoted attributes. Control characters, and those that turn the direction of writing, are made visible. */
 export function escapeHtml(text: string): string {
-  return printable(text, Number.POSITIVE_INFINITY).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return printable(text, Number.POSITIVE_INFINITY)
+    .replace(/[\ufffe\uffff]/g, '\ufffd') // XML has no way to write these
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 /** The bytes as a `data:` address. */

@@ -1,4 +1,4 @@
-/** The report's style sheet: one column on a phone, system fonts, and the reader's choice of light or dark. */
+/** The style sheet of all pages: one column on a phone, system fonts, and the reader's choice of light or dark. */
 export const STYLE = `
 :root {
   color-scheme: light dark;
@@ -22,6 +22,7 @@ p { max-width: 42rem; }
 p, dl, ul { margin: .5rem 0; }
 .soft, figcaption { color: var(--soft); font-size: .875rem; }
 svg, img, audio { display: block; max-width: 100%; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .875rem; }
 svg text { fill: currentColor; font: 10px system-ui, sans-serif; }
 svg path { stroke: currentColor; fill: none; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -44,6 +45,17 @@ svg .baseline { stroke: var(--text); stroke-width: 1.5; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0; list-style: none; color: var(--soft); font-size: .875rem; }
 .legend li { display: flex; align-items: center; gap: .4rem; }
 .legend svg { width: 1.25rem; height: 1.25rem; }
+
+.plain { width: 100%; font-size: .875rem; }
+.plain th, .plain td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
+.plain th:first-child, .plain td.text { text-align: left; font-weight: 500; }
+tbody th .soft, .plain th .soft { font-weight: 400; }
+h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
+details { margin: .75rem 0; }
+summary { cursor: pointer; color: var(--accent); }
+.key { display: inline-block; width: 1.25rem; border-top: 3px solid var(--c); vertical-align: middle; margin-right: .35rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; font-size: .875rem; }
+a { color: var(--accent); }
 
 .scroll { overflow-x: auto; }
 .confusion { font-size: .8125rem; }

@@ -1,7 +1,8 @@
 /** Recordings of a report: small enough to be within the page, and pictures of them. */
 import { createFrontend, RELEASED_FRONTEND } from '@pengi/audio-frontend';
 import { isPengiError } from '@pengi/core';
-import type { LogMelClip } from '../baselines/features.js';
+import { dataUri, type Html, html } from './html.js';
+import { type LogMelClip, spectrogramSvg } from './spectrogram.js';
 
 /** Speech and most sounds are told by what is below 8 kHz. */
 const RATE = 16000;
@@ -38,6 +39,12 @@ export async function exampleClip(path: string): Promise<ExampleClip | undefined
     if (isPengiError(error)) return undefined;
     throw error;
   }
+}
+
+/** A clip to be seen and heard. */
+export function clipFigure({ bytes, logMel }: ExampleClip, name: string): Html {
+  return html`${spectrogramSvg(logMel, EXAMPLE_AXES, `Spectrogram of ${name}`)}
+<audio controls preload="none" src="${dataUri('audio/wav', bytes)}"></audio>`;
 }
 
 /** A mono WAVE file of 16-bit samples: half of what floats take. */

@@ -1,6 +1,12 @@
 import { encode } from 'fast-png';
-import type { LogMelClip } from '../baselines/features.js';
 import { dataUri, type Html, html } from './html.js';
+
+/** A log-mel spectrogram: `data` is [frames, mels], in dB. */
+export interface LogMelClip {
+  readonly data: Float32Array;
+  readonly frames: number;
+  readonly mels: number;
+}
 
 /** The settings of the front end that the axes need; its config has them all. */
 export interface SpectrogramAxes {
