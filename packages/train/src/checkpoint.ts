@@ -39,6 +39,9 @@ export type CheckpointHeader = Pick<Manifest, 'task' | 'engine' | 'settings' | '
 
 const PARAMS = 'params.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
+/** Only of runs that have them. */
+const BUFFERS = 'buffers.safetensors';
+const EMA = 'ema.safetensors';
 const MANIFEST = 'manifest.json';
 
 /**
@@ -52,6 +55,7 @@ export async function saveCheckpoint(
 ): Promise<void> {
   assertFinite(state.params, `parameters after step ${progress.step}`);
   assertFinite(state.adam as unknown as Tree<NdArray>, `optimizer state after step ${progress.step}`);
+  assertFinite(state.buffers, `statistics after step ${progress.step}`);
   await writeFolderAtomic(
     join(folder, nameOf(progress.step)),
     async (temporary) => {
@@ -60,6 +64,8 @@ export async function saveCheckpoint(
       const files: Record<string, WrittenFile> = {
         [PARAMS]: await write(PARAMS, state.params),
         [OPTIMIZER]: await write(OPTIMIZER, state.adam),
+        ...(isEmpty(state.buffers) ? {} : { [BUFFERS]: await write(BUFFERS, state.buffers) }),
+        ...(state.ema && { [EMA]: await write(EMA, state.ema) }),
       };
       const content: ManifestContent = { ...header, ...progress, files };
       await writeFileAtomic(join(temporary, MANIFEST), encodeManifest(content));
@@ -91,7 +97,8 @@ export async function verifyCheckpoint(folder: string, step: number): Promise<Ma
   const manifest = parseManifest(text, path);
   if (manifest.step !== step)
     throw new PengiError('E_CHECKPOINT', `is of step ${manifest.step}`, { file: path });
-  for (const name of [PARAMS, OPTIMIZER]) {
+  const optional = [BUFFERS, EMA].filter((name) => manifest.files[name]);
+  for (const name of [PARAMS, OPTIMIZER, ...optional]) {
     const file = join(dir, name);
     const expected = manifest.files[name];
     const size = await sizeOfFile(file);
@@ -127,8 +134,14 @@ export async function loadCheckpoint(
   const state = {
     params: await read(PARAMS, template.params),
     adam: await read(OPTIMIZER, template.adam),
+    buffers: isEmpty(template.buffers) ? template.buffers : await read(BUFFERS, template.buffers),
+    ...(template.ema && { ema: await read(EMA, template.ema) }),
   };
   return { step, seconds, skipped, skippedInARow, state };
+}
+
+function isEmpty(arrays: Record<string, NdArray>): boolean {
+  return Object.keys(arrays).length === 0;
 }
 
 /** Removes all but the `keep` newest checkpoints. */

@@ -325,7 +325,7 @@ describe('processes that do not belong together', () => {
     );
     await expect(failing).rejects.toMatchObject({
       code: 'E_USAGE',
-      message: '4 samples of a step cannot be divided among 3 processes',
+      message: '4 samples of a step cannot be divided into 3 equal parts',
     });
   });
 });
@@ -343,7 +343,7 @@ describe('sums over processes', () => {
           return communicator.allReduce(data);
         },
       };
-      const summed = await createReducer(counted, 3).sum(arrays(communicator.rank));
+      const summed = await createReducer(counted, 3).finish(arrays(communicator.rank));
       return { calls, values: summed.map(({ data }) => [...data]) };
     });
     for (const { calls, values } of sums) {

@@ -28,6 +28,9 @@ export interface Run {
   finish(report: StepReport): Promise<void>;
   /** Writes a checkpoint, unless there is one of this very step. */
   save(state: () => Promise<Arrays<StepState>>): Promise<void>;
+  /** Whether an evaluation belongs to this step. */
+  evaluates(): boolean;
+  /** Whether it is still to be made. */
   evaluationIsDue(): boolean;
   logEvaluation(values: Readonly<Record<string, number>>): Promise<void>;
 }
@@ -109,9 +112,9 @@ export function createRun(folder: RunFolder, options: TrainOptions, warn: (messa
       await folder.draw();
       savedAt = step;
     },
+    evaluates: () => step > 0 && (step % evaluateEvery === 0 || step === steps),
     evaluationIsDue() {
-      if (step === 0 || (step % evaluateEvery !== 0 && step !== steps)) return false;
-      return !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
+      return run.evaluates() && !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
     },
     async logEvaluation(values) {
       await log.append({ event: 'evaluation', step, values, seconds: run.seconds });

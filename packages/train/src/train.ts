@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type NdArray, silentProgress, type Tree } from '@pengi/core';
+import { type NdArray, ndarray, silentProgress, type Tree } from '@pengi/core';
 import type { Arrays } from '@pengi/jit';
 import { adamInit } from '@pengi/nn';
 import { assertAgreement, assertSameParams, fromFirst, sharedSnapshot } from './agreement.js';
 import { prefetched } from './batches.js';
 import { ALONE, type Communicator, gatherJson, type Part } from './communicator.js';
+import { MAX_GRAPHS } from './divided.js';
+import { type EarlyStop, earlyStopOf } from './early-stop.js';
 import { pointsOf } from './log.js';
-import { checkOptions, splitTask } from './options.js';
+import { checkOptimizer, checkOptions, splitTask, type TaskParts } from './options.js';
 import { createRun } from './run.js';
 import { firstSnapshot, noRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { hashOf, settingsOf } from './settings.js';
@@ -29,56 +31,71 @@ import type { TrainOptions, TrainResult, TrainTask } from './task.js';
  *   `openRunFolder` says about the run folder, and what the task's functions and the engine throw
  */
 export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions): Promise<TrainResult<P>> {
-  checkOptions(options);
+  checkOptions(options, task.evaluate !== undefined);
   const { steps, schedule, signal, checkpointEvery = steps, communicator = ALONE } = options;
-  const [first, part] = [communicator.rank === 0, partFor(communicator)];
+  const [first, several] = [communicator.rank === 0, communicator.size > 1];
   const warn = first ? (options.warn ?? warnOnStderr) : () => undefined;
   const evaluate = first ? task.evaluate : undefined;
-  const parts = splitTask(task.params as Tree<NdArray>, task.frozen);
+  const parts = splitTask(task.params as Tree<NdArray>, { ...task, buffers: task.statistics?.buffers });
+  checkOptimizer(options.optimizer, Object.keys(parts.trainable));
   const folder = await openFolder(task.name, parts, { ...options, communicator }, warn);
   const run = createRun(folder, options, warn);
 
   const onUnused = once((paths) => warn(unusedText(paths)));
   const stepper = createStepper(task, { frozen: parts.frozen, state: folder.start.state, onUnused }, options);
   const state = () => stepper.state();
-  const allParams = async () => mergeParams<Arrays<P>>(task.params, parts.frozen, (await state()).params);
+  const allParams = async () => {
+    const { params, buffers, ema = params } = (await state()) as Arrays<StepState>;
+    // Copies, as the state goes on changing.
+    const all = mergeParams<Arrays<P>>(task.params, parts.frozen, copies(buffers), copies(ema));
+    return task.plain?.(all) ?? all;
+  };
+  let early: EarlyStop | undefined;
   const evaluateIfDue = async () => {
-    if (!evaluate || signal?.aborted || !run.evaluationIsDue()) return;
-    await run.logEvaluation(await evaluate(await allParams(), run.step));
+    if (evaluate && !signal?.aborted && run.evaluationIsDue())
+      await run.logEvaluation(await evaluate(await allParams(), run.step));
+    const { earlyStop } = options;
+    if (!earlyStop || !run.evaluates()) return;
+    const own = first ? earlyStopOf(pointsOf(folder.log.lines).evaluations, earlyStop) : undefined;
+    [early] = (await gatherJson(communicator, own ?? null)) as EarlyStop[];
   };
   const save = async () => {
-    if (part)
+    if (several)
       await assertSameParams(communicator, (await state()).params as Record<string, NdArray>, run.step);
     await run.save(state);
   };
 
-  const batches = prefetched((step) => task.batch(step, part), steps);
+  const wanted = partsFor(communicator, options.accumulate ?? 1);
+  const batches = prefetched((step) => Promise.all(wanted.map((part) => task.batch(step, part))), steps);
+  const warnOfGraphs = graphWarning(options.maxGraphs ?? MAX_GRAPHS, warn);
   const from = folder.start.step;
   const progress = ((first && options.progress) || silentProgress)(
     `training ${task.name}${from > 0 ? ` from step ${from}` : ''}`,
   );
   // One process alone stops before its next step; several have to agree on one, and do so in the step's exchange.
-  let stop = part ? false : (signal?.aborted ?? false);
+  let stop = several ? false : (signal?.aborted ?? false);
   try {
     await evaluateIfDue(); // the run may have ended between a checkpoint and its evaluation
-    while (run.step < steps && !stop) {
+    while (run.step < steps && !stop && !early?.stopped) {
       const begun = performance.now();
-      const batch = await batches.take(run.step, part ? undefined : signal);
-      if (!batch) break;
+      const taken = await batches.take(run.step, several ? undefined : signal);
+      if (!taken) break;
       const waited = performance.now() - begun;
       const learningRate = schedule(run.step);
-      const wanted = signal?.aborted ?? false;
-      const done = await stepper.run({ step: run.step, batch, learningRate, stop: wanted });
-      const ids = await idsOfAll(communicator, batch.ids, done.output);
-      const samples = batch.ids.length * communicator.size;
+      const wish = signal?.aborted ?? false;
+      const done = await stepper.run({ step: run.step, batches: taken, learningRate, stop: wish });
+      const ownIds = taken.flatMap(({ ids }) => ids);
+      const ids = await idsOfAll(communicator, ownIds, done.output);
+      const samples = ownIds.length * communicator.size;
       const took = performance.now() - begun;
       await run.finish({ ids, samples, output: done.output, learningRate, waited, took });
       // Counted from where this process began, or the time left would be wrong.
       progress.update(run.step - from, steps - from, run.note);
+      warnOfGraphs(stepper.graphs());
       if (run.step % checkpointEvery === 0) await save();
       await evaluateIfDue();
       await nextTurn(); // engines may block: this is when signals and loaders get their turn
-      stop = part ? done.stop : (signal?.aborted ?? false);
+      stop = several ? done.stop : (signal?.aborted ?? false);
     }
     await save();
     await folder.draw();
@@ -89,7 +106,9 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
       ...pointsOf(folder.log.lines),
       skipped: run.skipped,
       seconds: run.seconds,
-      interrupted: run.step < steps || (evaluate !== undefined && run.evaluationIsDue()),
+      earlyStop: early,
+      graphs: stepper.graphs(),
+      interrupted: !early?.stopped && (run.step < steps || (evaluate !== undefined && run.evaluationIsDue())),
     };
   } finally {
     await stepper.dispose();
@@ -97,8 +116,32 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   }
 }
 
-function partFor({ rank, size }: Communicator): Part | undefined {
-  return size > 1 ? { index: rank, count: size } : undefined;
+/** The parts of a step's samples that this process computes: consecutive ones. */
+function partsFor({ rank, size }: Communicator, accumulate: number): (Part | undefined)[] {
+  const count = size * accumulate;
+  if (count === 1) return [undefined];
+  return Array.from({ length: accumulate }, (_, i) => ({ index: rank * accumulate + i, count }));
+}
+
+/** Says it once when more graphs are compiled than stay in memory. */
+function graphWarning(most: number, warn: (message: string) => void): (graphs: number) => void {
+  let told = false;
+  return (graphs) => {
+    if (told || graphs <= most) return;
+    told = true;
+    warn(
+      `${graphs} graphs have been compiled, one for each combination of shapes of a batch, and ${most} stay in memory: batches of fewer shapes would be faster`,
+    );
+  };
+}
+
+function copies(arrays: Record<string, NdArray>): Record<string, NdArray> {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([path, { dtype, shape, data }]) => [
+      path,
+      ndarray(dtype, shape, data.slice()),
+    ]),
+  );
 }
 
 /** The samples of the step that errors name: all of it, when it was left out. */
@@ -114,17 +157,27 @@ async function idsOfAll(
 /** The run folder, which rank 0 alone reads and writes; the others begin where it does. */
 async function openFolder(
   name: string,
-  parts: { frozen: Record<string, NdArray>; trainable: Record<string, NdArray> },
+  parts: TaskParts,
   options: TrainOptions & { communicator: Communicator },
   warn: (message: string) => void,
 ): Promise<RunFolder> {
-  const initial = { params: parts.trainable, adam: adamInit(parts.trainable) } as Arrays<StepState>;
-  const { dir, record, engine, communicator, resume = false, keep = 2 } = options;
+  const { dir, record, engine, communicator, resume = false, keep = 2, accumulate = 1, emaDecay } = options;
+  // Copies, as the state is written to.
+  const initial = {
+    params: copies(parts.trainable),
+    buffers: copies(parts.buffers),
+    adam: adamInit(parts.trainable),
+    ...(emaDecay !== undefined && { ema: copies(parts.trainable) }),
+  } as Arrays<StepState>;
   const { size } = communicator;
   const settings = settingsOf(options, parts);
   const header = {
     task: name,
-    engine: `${engine.description}${size > 1 ? `, ${size} processes` : ''}`,
+    engine: [
+      engine.description,
+      ...(size > 1 ? [`${size} processes`] : []),
+      ...(accumulate > 1 ? [`${accumulate} parts each`] : []),
+    ].join(', '),
     settings,
     record,
   };
@@ -137,6 +190,7 @@ async function openFolder(
       record,
       checkpointEvery,
       size,
+      accumulate,
       initialSha256,
     });
   }
