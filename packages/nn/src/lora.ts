@@ -33,6 +33,8 @@ export interface LoraOptions {
   readonly alpha?: number;
   /** Patterns of the layers that get an adapter: all linear ones at or below a path that matches. */
   readonly targets: readonly string[];
+  /** Patterns of layers that have none all the same. */
+  readonly except?: readonly string[];
 }
 
 /** Patterns of the parameters of adapters that are learnt. */
@@ -44,7 +46,7 @@ export const LORA_TRAINED = ['**.lora.a', '**.lora.b'] as const;
  */
 export function loraSpec<S>(
   spec: S & Tree<ParamSpec>,
-  { rank, alpha = rank, targets }: LoraOptions,
+  { rank, alpha = rank, targets, except = [] }: LoraOptions,
 ): S & Tree<ParamSpec> {
   if (!(Number.isInteger(rank) && rank >= 1))
     throw new PengiError('E_CONFIG', `the rank of adapters is ${rank}, it must be a positive integer`);
@@ -60,10 +62,10 @@ export function loraSpec<S>(
         : 'no layer is to have an adapter',
       { hint: `linear layers are named like ${paths.slice(0, 3).join(', ')}` },
     );
-  const isTarget = pathMatcher(targets);
+  const [isTarget, isExcepted] = [pathMatcher(targets), pathMatcher(except)];
   return mapLayers(spec, (layer, path) => {
     const { weight } = layer as { weight: ParamSpec };
-    if (weight.layout === undefined || !isTarget(path)) return layer;
+    if (weight.layout === undefined || !isTarget(path) || isExcepted(path)) return layer;
     const [outputs, inputs] = outIn(weight.shape, weight.layout);
     const lora: LoraParams<ParamSpec> = {
       a: param([rank, inputs], torchLinearInit),
