@@ -1,11 +1,12 @@
 // `pnpm test:tensorflow`: installs native TensorFlow into a folder of its own, as a user would, and runs on it the contract of
-// engines, the tiny goldens (whole training steps among them) and a short training run. Options go to the installer:
+// engines, the tiny goldens (whole training steps among them), all training goldens where PENGI_GOLDENS (../shared/goldens) has
+// them, and a short training run. Options go to the installer:
 // `pnpm test:tensorflow --through pip`, `--version 2.21.0`, `--gpu`. PENGI_CACHE names another folder. Where the package index
 // cannot be reached all of it is skipped, and said so.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -31,6 +32,12 @@ const checks = [
   ],
   ['a short training run', trainShortly],
 ];
+const goldens = resolve(root, process.env.PENGI_GOLDENS || '../shared/goldens');
+if (existsSync(goldens))
+  checks.splice(2, 0, [
+    'all training goldens',
+    () => run('npx', 'tsx', 'packages/parity/src/main.ts', '--goldens', goldens, '--only', 'g7'),
+  ]);
 
 console.log(`== install into ${PENGI_CACHE}`);
 const installed = run(

@@ -267,7 +267,7 @@ class Works:
         return work
 
     def clap_step(self, ids):
-        """One step of contrastive pretraining, batch 8: every parameter learns, dropout as in training."""
+        """One step of contrastive pretraining, batch 8: every parameter learns; nothing is random, on either side."""
         weights = self.weights
         parts = torch.nn.ModuleList([make_htsat(weights), make_projection(weights, "audio_encoder.projection.", 768, 1024), make_clip_text(weights), make_projection(weights, "caption_encoder.projection.", 512, 1024)])
         htsat, audio_projection, clip, text_projection = parts
@@ -294,9 +294,9 @@ class Works:
         return work
 
     def pengi_step(self, ids, captions):
-        """One step of the second stage, batch 4: audio tower and mappers learn, text tower and GPT-2 are frozen."""
+        """One step of the second stage, batch 4: audio tower, projections and mappers learn, text tower and GPT-2 are frozen."""
         model = Pengi(self.folder)
-        for part in (model.clip, model.text_projection, model.gpt):
+        for part in (model.clip.text_model, model.gpt):
             part.requires_grad_(False)
         model.htsat.spectrogram_extractor = torch.nn.Identity()
         model.htsat.logmel_extractor = torch.nn.Identity()

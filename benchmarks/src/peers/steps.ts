@@ -1,16 +1,14 @@
-/** Training steps of both stages at full size: forward, backward and Adam, as `train` compiles them. */
+/**
+ * Training steps of both stages at full size, as `train` makes them: batch, forward, backward and Adam. Without what is random
+ * in training, so that the peer computes the same, and its first loss can be compared.
+ */
 import { CLAP_PAPER } from '@pengi/clap';
-import { floats, ints, type NdArray, pathMatcher } from '@pengi/core';
+import { floats, type NdArray } from '@pengi/core';
 import type { Arrays, Engine } from '@pengi/jit';
-import { adamInit, adamUpdate, keysFrom, valueAndGrad } from '@pengi/nn';
-import { mergeParams, splitParams, type TrainTask } from '@pengi/train';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
+import { constantRate } from '@pengi/nn';
+import { type TrainTask, train } from '@pengi/train';
 import { clapTask, PENGI_BASE, pengiTask } from 'pengi';
 import { type Context, type Ours, pattern } from './context.js';
-
-type Tensors = Record<string, Tensor>;
-type State = { params: Tensors; adam: ReturnType<typeof adamInit<Tensors>> };
 
 const CAPTIONS = [
   'a dog barks twice while rain falls',
@@ -41,7 +39,7 @@ export async function clapStep({ engine, params }: Context): Promise<Ours> {
     caption_encoder: params.caption_encoder!,
     logit_scale: floats([Math.log(1 / 0.07)], []),
   } as Arrays<never>;
-  return stepOf(
+  return stepsOf(
     engine,
     clapTask(CLAP_PAPER, clap, () => samples(8)),
     ({ ids }) => ({ ids: rows(ids) }),
@@ -49,8 +47,8 @@ export async function clapStep({ engine, params }: Context): Promise<Ours> {
 }
 
 export async function pengiStep({ engine, params }: Context): Promise<Ours> {
-  const task = pengiTask({ ...PENGI_BASE, textNorm: 'training' }, params, () => samples(4));
-  return stepOf(engine, task, ({ promptIds, captionIds }) => ({
+  const task = pengiTask(PENGI_BASE, params, () => samples(4));
+  return stepsOf(engine, task, ({ promptIds, captionIds }) => ({
     ids: rows(promptIds),
     captions: rows(captionIds),
   }));
@@ -62,32 +60,55 @@ function rows({ data, shape }: NdArray): number[][] {
   return Array.from({ length: n }, (_, i) => Array.from(data.subarray(i * length, (i + 1) * length)));
 }
 
-async function stepOf<P, B>(
+/** A run that makes one step whenever it is asked to. */
+async function stepsOf<P, B>(
   engine: Engine,
   task: TrainTask<P, B>,
   peerArguments: (batch: Arrays<B>) => object,
 ): Promise<Ours> {
-  const { frozen, trainable } = splitParams<NdArray>(task.params as never, pathMatcher(task.frozen));
   const batch = await task.batch(0);
-  const seeds = ints(batch.ids.map((_, i) => i + 1));
-  const program = engine.compileStep(
-    (fixed: Tensors, { params, adam }: State, given: B, keys: Tensor) => {
-      const { loss, grads } = valueAndGrad<Tensors>((p) => {
-        const value = task.loss(mergeParams<P>(task.params, fixed, p), given, keysFrom(keys));
-        return value instanceof tf.Tensor ? value : value.loss;
-      }, params);
-      const next = adamUpdate<Tensors>(params, grads, adam as never, tf.scalar(1e-4) as Scalar, {});
-      return { state: { params: next.params, adam: next.state as never }, output: { loss } };
+  let go: () => void = () => undefined;
+  let tell: (loss: number) => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const stop = new AbortController();
+  const { contrast: _, ...plain } = task;
+  const running = train(
+    {
+      ...plain,
+      loss: (p, b) => task.loss(p, b, undefined),
+      // One is asked for ahead: it waits until the step is wanted.
+      batch: () =>
+        new Promise<typeof batch>((resolve) => {
+          go = () => resolve(batch);
+        }),
     },
-    frozen as Arrays<Tensors>,
-    { params: trainable, adam: adamInit(trainable as never) } as never,
+    {
+      engine,
+      steps: 1e6,
+      schedule: constantRate(1e-4),
+      optimizer: {},
+      seed: 1,
+      signal: stop.signal,
+      progress: () => ({
+        // The note begins with the loss, averaged: the first one is the loss itself.
+        update: (_done, _total, note) => tell(Number(/loss ([^,]+)/.exec(note ?? '')?.[1])),
+        end: () => undefined,
+      }),
+    },
   );
+  running.catch((error: unknown) => fail(error));
   return {
     async run() {
-      const { loss } = await program.run(batch.arrays, seeds);
-      return floats(Float32Array.from(loss.data as Float32Array), [1]);
+      const loss = await new Promise<number>((resolve, reject) => {
+        [tell, fail] = [resolve, reject];
+        setImmediate(() => go());
+      });
+      return floats([loss]);
     },
-    dispose: () => program.dispose(),
+    async dispose() {
+      stop.abort();
+      await running;
+    },
     peerArguments: peerArguments(batch.arrays),
   };
 }

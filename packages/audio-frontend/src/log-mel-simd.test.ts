@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createRng } from '@pengi/core';
+import { base64Bytes, createRng } from '@pengi/core';
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error: a script without types
-import { compile } from '../wasm/compile.mjs';
-import { base64Bytes } from './base64.js';
+import { compile } from '../../../scripts/assemblyscript.mjs';
+
 import { RELEASED_FRONTEND } from './config.js';
 import { createLogMel } from './log-mel.js';
 import { createLogMelKernel } from './log-mel-simd.js';
@@ -73,7 +73,7 @@ describe('log-mels in WebAssembly', () => {
   });
 
   it('run the code that lies beside them', async () => {
-    const compiled: Buffer = await compile();
+    const compiled: Buffer = await compile(new URL('../wasm/log-mel.as.ts', import.meta.url));
     expect(Buffer.from(base64Bytes(LOG_MEL_WASM)).equals(compiled)).toBe(true);
     expect(readFileSync(new URL('../wasm/log-mel.as.ts', import.meta.url), 'utf8')).toContain(
       'export function logMel',

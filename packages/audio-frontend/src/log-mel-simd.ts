@@ -1,4 +1,4 @@
-import { base64Bytes } from './base64.js';
+import { WASM_PAGE, type WasmExports, wasmModule } from '@pengi/core';
 import { isPowerOfTwo } from './fft.js';
 import { LOG_MEL_WASM } from './log-mel-wasm.js';
 import type { SparseMelBank } from './mel.js';
@@ -19,7 +19,6 @@ export interface KernelSettings {
 /** Frames that go to the kernel at once: what it works on stays in the second-level cache. */
 const CHUNK = 128;
 const MIN_FFT_SIZE = 32;
-const PAGE = 65536;
 
 /**
  * The whole way from samples to log-mels in WebAssembly (wasm/log-mel.as.ts), 2.5 times as fast as in JavaScript: two
@@ -45,7 +44,7 @@ export function createLogMelKernel({ fftSize, hopLength, bank }: KernelSettings)
   const filters = place(8 * mels);
   const weights = place(8 * bank.weights.length);
   const out = place(4 * CHUNK * mels);
-  const missing = Math.ceil(place(0) / PAGE) - memory.buffer.byteLength / PAGE;
+  const missing = Math.ceil(place(0) / WASM_PAGE) - memory.buffer.byteLength / WASM_PAGE;
   if (missing > 0) memory.grow(missing);
 
   const doubles = (at: number, values: ArrayLike<number>) => new Float64Array(memory.buffer, at).set(values);
@@ -71,30 +70,11 @@ export function createLogMelKernel({ fftSize, hopLength, bank }: KernelSettings)
   };
 }
 
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void };
+interface Exports extends WasmExports {
   logMel(...addressesAndCounts: number[]): void;
 }
 
-/** What is used of the platform's WebAssembly, whose types come with those of browsers only. */
-interface WebAssemblyApi {
-  validate(bytes: Uint8Array): boolean;
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-}
-
-const platform = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
-let compiled: object | null | undefined;
-
-/** A fresh instance of the module, which is compiled once; undefined where WebAssembly or its SIMD is missing. */
-function instantiate(): Exports | undefined {
-  if (!platform) return undefined;
-  if (compiled === undefined) {
-    const bytes = base64Bytes(LOG_MEL_WASM);
-    compiled = platform.validate(bytes) ? new platform.Module(bytes) : null;
-  }
-  return compiled === null ? undefined : (new platform.Instance(compiled).exports as Exports);
-}
+const instantiate = wasmModule<Exports>(LOG_MEL_WASM);
 
 /** Addresses one after the other, aligned to cache lines. */
 function createLayout(): (bytes: number) => number {

@@ -70,6 +70,7 @@ export {
 } from './load.js';
 export {
   type ClapBatch,
+  type ClapLossOptions,
   clapLoss,
   clapRows,
   clapRowsLoss,

@@ -23,12 +23,16 @@ interface Pairs<Leaf = Tensor> {
   audio: Leaf;
   text: Leaf;
   groups?: Leaf;
+  shares?: Leaf;
 }
 
 /** The loss and its gradients with respect to scale and embeddings. */
 async function lossOf(pairs: Pairs<NdArray>) {
-  const program = (await testEngine('cpu')).compile((_none: object, { groups, ...given }: Pairs) => {
-    const { loss, grads } = valueAndGrad((p) => contrastiveLoss(p.scale, p.audio, p.text, groups), given);
+  const program = (await testEngine('cpu')).compile((_none: object, { groups, shares, ...given }: Pairs) => {
+    const { loss, grads } = valueAndGrad(
+      (p) => contrastiveLoss(p.scale, p.audio, p.text, groups, shares),
+      given,
+    );
     return { loss, ...(grads as unknown as Pairs) };
   }, {});
   const { loss, scale, audio, text } = await program.run(pairs);
@@ -125,6 +129,35 @@ describe('the contrastive loss', () => {
     expect(plainLoss(grouped)).not.toBeCloseTo(plainLoss(random), 2);
     const apart = { ...random, groups: ints([9, 1, 7, 3, 0]) };
     expect((await lossOf(apart)).loss).toBeCloseTo((await lossOf(random)).loss, 6);
+  });
+
+  describe('of recordings that were mixed in pairs', () => {
+    const six = { scale: scalar(1.3), audio: randomArray(1, [6, 4]), text: randomArray(2, [6, 4]) };
+    const shares = [0.3, 0.3, 1, 1, 0.5, 0.5];
+
+    it('counts both texts of a pair by the shares, in both directions', async () => {
+      const logits = rowsOf(six.audio).map((a) =>
+        rowsOf(six.text).map((t) => Math.exp(1.3) * plainCosine(a, t)),
+      );
+      const logProb = (scores: number[], i: number) => scores[i]! - Math.log(sum(scores.map(Math.exp)));
+      let expected = 0;
+      for (const [i, share] of shares.entries()) {
+        const neighbour = i % 2 === 0 ? i + 1 : i - 1;
+        const column = logits.map((row) => row[i]!);
+        for (const scores of [logits[i]!, column])
+          expected -= (share * logProb(scores, i) + (1 - share) * logProb(scores, neighbour)) / (2 * 6);
+      }
+      expect((await lossOf({ ...six, shares: floats(shares) })).loss).toBeCloseTo(expected, 5);
+      const whole = floats(shares.map(() => 1));
+      expect((await lossOf({ ...six, shares: whole })).loss).toBeCloseTo(plainLoss(six), 5);
+    });
+
+    it('shares what is right among the pairs of one group as well', async () => {
+      // Pairs 0 and 1 say the same: mixing them changes nothing.
+      const grouped = { ...six, groups: ints([0, 0, 2, 3, 4, 5]) };
+      const mixedThere = floats([0.3, 0.3, 1, 1, 1, 1]);
+      expect((await lossOf({ ...grouped, shares: mixedThere })).loss).toBeCloseTo(plainLoss(grouped), 5);
+    });
   });
 
   it('has the gradients that differences of the loop give', async () => {

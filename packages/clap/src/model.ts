@@ -5,7 +5,7 @@
  */
 import { PengiError } from '@pengi/core';
 import { gpt2Embed, gpt2Hidden } from '@pengi/gpt2';
-import { type HtsatConfig, type HtsatOptions, htsat } from '@pengi/htsat';
+import { type HtsatConfig, type HtsatOptions, htsat, mixUpShares, neighbours } from '@pengi/htsat';
 import {
   attend,
   causalMask,
@@ -52,7 +52,7 @@ export function encodeAudio(
   p: AudioEncoderParams,
   logMel: Tensor,
   config: HtsatConfig,
-  options: EncoderOptions & Pick<HtsatOptions, 'specAugment'> = {},
+  options: EncoderOptions & Pick<HtsatOptions, 'specAugment' | 'mixUp'> = {},
 ): Tensor {
   const { latent } = htsat(p.base.htsat, logMel, config, { ...options, keys: fold(options.keys, 'htsat') });
   options.probe?.('latent', latent);
@@ -195,9 +195,17 @@ export function similarity(logitScale: Tensor, audio: Tensor, text: Tensor): Ten
  * @param text [B, E], pair by pair
  * @param groups [B] int32, or [B, K] where K numbers together are a group's name: pairs of one group have the same text and
  *   are equally right for each other; without it, each pair is its own group, which is the reference's loss
+ * @param mixUp [B] how much of each recording is its own, where they were mixed by `mixUp` of @pengi/htsat with `mixUpShares`:
+ *   a recording is right for its text by its share, and for its neighbour's by the rest
  * @throws PengiError E_SHAPE
  */
-export function contrastiveLoss(logitScale: Tensor, audio: Tensor, text: Tensor, groups?: Tensor): Scalar {
+export function contrastiveLoss(
+  logitScale: Tensor,
+  audio: Tensor,
+  text: Tensor,
+  groups?: Tensor,
+  mixUp?: Tensor,
+): Scalar {
   const logits = similarity(logitScale, audio, text); // [B, B]
   const [B, texts] = logits.shape as [number, number];
   if (B !== texts || (groups && groups.shape[0] !== B))
@@ -206,9 +214,21 @@ export function contrastiveLoss(logitScale: Tensor, audio: Tensor, text: Tensor,
       `${B} audio embeddings, ${texts} text embeddings${groups ? `, groups [${groups.shape}]` : ''}: not pairs`,
     );
   const partners = groups ? equalRows(tf.reshape(groups, [B, -1])) : tf.eye(B);
-  const targets = tf.div(partners, tf.sum(partners, 1, true)); // symmetric, rows sum to 1
-  const crossEntropy = (scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores)), 1)));
-  return tf.mul(0.5, tf.add(crossEntropy(logits), crossEntropy(tf.transpose(logits)))) as Scalar;
+  const own = tf.div(partners, tf.sum(partners, 1, true)); // rows and columns sum to 1
+  const targets = mixUp ? mixed(own, mixUp) : own;
+  const crossEntropy = (right: Tensor, scores: Tensor) =>
+    tf.neg(tf.mean(tf.sum(tf.mul(right, tf.logSoftmax(scores)), 1)));
+  const [toText, toAudio] = [
+    crossEntropy(targets, logits),
+    crossEntropy(tf.transpose(targets), tf.transpose(logits)),
+  ];
+  return tf.mul(0.5, tf.add(toText, toAudio)) as Scalar;
+}
+
+/** Rows mixed as their recordings are; columns still sum to 1, as both of a pair have the same share. */
+function mixed(targets: Tensor, share: Tensor): Tensor {
+  const shares = tf.reshape(share, [-1, 1]);
+  return tf.add(tf.mul(targets, shares), tf.mul(neighbours(targets), tf.sub(1, shares)));
 }
 
 /** [B, B] of 1 and 0: which rows of x [B, K] are equal. */
@@ -228,10 +248,15 @@ export interface ClapBatch<Leaf = Tensor> {
   groups?: Leaf;
 }
 
+export interface ClapLossOptions extends Pick<HtsatOptions, 'specAugment'> {
+  /** In training, mixes recordings in pairs; default false, as in the reference. Batches must be even then. */
+  mixUp?: boolean;
+}
+
 /**
  * The loss of one pretraining step, to be differentiated. Both towers and both projections are trained; of HTSAT its token
  * head is not reached, and bn0's statistics are buffers.
- * @param keys turn dropout, drop path and SpecAugment on
+ * @param keys turn dropout, drop path, SpecAugment and mix-up on
  * @throws PengiError E_SHAPE
  */
 export function clapLoss(
@@ -239,22 +264,27 @@ export function clapLoss(
   batch: ClapBatch,
   config: ClapConfig,
   keys?: Keys,
-  options: Pick<HtsatOptions, 'specAugment'> = {},
+  options: ClapLossOptions = {},
 ): Scalar {
   return clapRowsLoss(p, clapRows(p, batch, config, keys, options));
 }
 
-/** What the loss compares, a row for each pair: embeddings [B, E] of both sides, not normalised, and the groups. */
+/**
+ * What the loss compares, a row for each pair: embeddings [B, E] of both sides, not normalised, the groups, and the shares of
+ * recordings that are mixed.
+ */
 export function clapRows(
   p: ClapParams,
   batch: ClapBatch,
   config: ClapConfig,
   keys?: Keys,
-  options: Pick<HtsatOptions, 'specAugment'> = {},
+  { mixUp = false, ...options }: ClapLossOptions = {},
 ): Record<string, Tensor> {
   const { projectionDropout } = config;
+  const shares = mixUp && keys ? mixUpShares(fold(keys, 'mixUp')) : undefined;
   const audio = encodeAudio(p.audio_encoder, batch.logMel, config.audio, {
     ...options,
+    mixUp: shares,
     projectionDropout,
     keys: fold(keys, 'audio'),
   });
@@ -262,13 +292,13 @@ export function clapRows(
     projectionDropout,
     keys: fold(keys, 'text'),
   });
-  return { audio, text, ...(batch.groups && { groups: batch.groups }) };
+  return { audio, text, ...(batch.groups && { groups: batch.groups }), ...(shares && { shares }) };
 }
 
 /** The loss of `clapRows`, which may be of several processes. */
 export function clapRowsLoss(
   { logit_scale }: ClapParams,
-  { audio, text, groups }: Record<string, Tensor>,
+  { audio, text, groups, shares }: Record<string, Tensor>,
 ): Scalar {
-  return contrastiveLoss(logit_scale, audio!, text!, groups);
+  return contrastiveLoss(logit_scale, audio!, text!, groups, shares);
 }

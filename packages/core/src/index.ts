@@ -42,3 +42,4 @@ export {
   rebuildTree,
   type Tree,
 } from './tree.js';
+export { base64Bytes, WASM_PAGE, type WasmExports, wasmModule } from './wasm.js';

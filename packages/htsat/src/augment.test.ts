@@ -3,7 +3,7 @@ import { createEngine, type Engine } from '@pengi/jit';
 import { keysFrom } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mixUp, specAugment } from './augment.js';
+import { mixUp, mixUpShares, specAugment } from './augment.js';
 import { randomArray } from './testing/tiny.js';
 
 let engine: Engine;
@@ -101,11 +101,52 @@ describe('SpecAugment', () => {
 });
 
 describe('mix-up', () => {
-  it('keeps a share of each clip and takes the rest from the mirrored place', async () => {
+  it('keeps a share of each clip and takes the rest from its neighbour', async () => {
     const program = engine.compile((_none: object, x: Tensor, share: Tensor) => mixUp(x, share), {});
-    const clips = floats([1, 2, 10, 20, 100, 200], [3, 2]);
-    const { data, shape } = await program.run(clips, floats([0.75, 0.5, 1]));
-    expect(shape).toEqual([3, 2]);
-    expect([...data]).toEqual([0.75 * 1 + 0.25 * 100, 0.75 * 2 + 0.25 * 200, 10, 20, 100, 200]);
+    const clips = floats([1, 2, 10, 20, 100, 200, 1000, 2000], [4, 2]);
+    const { data, shape } = await program.run(clips, floats([0.75, 0.75, 1, 0]));
+    expect(shape).toEqual([4, 2]);
+    expect([...data]).toEqual([
+      ...[0.75 * 1 + 0.25 * 10, 0.75 * 2 + 0.25 * 20],
+      ...[0.75 * 10 + 0.25 * 1, 0.75 * 20 + 0.25 * 2],
+      ...[100, 200, 100, 200],
+    ]);
+  });
+
+  const shares = async (seeds: readonly number[]) => {
+    const program = engine.compile((_none: object, seeds: Tensor) => mixUpShares(keysFrom(seeds)), {});
+    return [...(await program.run(ints(seeds))).data].map(Number);
+  };
+
+  it('draws one share for a pair, from the seed of its first clip', async () => {
+    const found = await shares([1, 2, 3, 4]);
+    expect(found[0]).toBe(found[1]);
+    expect(found[2]).toBe(found[3]);
+    expect(found[0]).not.toBe(found[2]);
+    expect(await shares([1, 7, 3, 7])).toEqual(found);
+    // A part of the batch has the shares that it has in the whole.
+    expect(await shares([3, 4])).toEqual(found.slice(2));
+  });
+
+  it('draws shares from Beta(1/2, 1/2)', async () => {
+    const pairs = 4000;
+    const found = (await shares(Array.from({ length: 2 * pairs }, (_, b) => b))).filter(
+      (_, b) => b % 2 === 0,
+    );
+    // The arcsine distribution: P(X <= x) = 2/π · arcsin(√x). Four standard deviations.
+    for (const x of [0.05, 0.25, 0.5, 0.9]) {
+      const p = (2 / Math.PI) * Math.asin(Math.sqrt(x));
+      const below = found.filter((share) => share <= x).length;
+      expect(Math.abs(below - p * pairs), `${x}`).toBeLessThan(4 * Math.sqrt(pairs * p * (1 - p)));
+    }
+    expect(Math.min(...found)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...found)).toBeLessThanOrEqual(1);
+  });
+
+  it('refuses an odd number of clips', async () => {
+    await expect(shares([1, 2, 3])).rejects.toMatchObject({
+      code: 'E_SHAPE',
+      message: expect.stringContaining('in pairs, found 3'),
+    });
   });
 });

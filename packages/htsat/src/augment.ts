@@ -1,3 +1,4 @@
+import { PengiError } from '@pengi/core';
 import { fold, type Keys, uniform } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -28,10 +29,38 @@ function keep(size: number, stripes: { count: number; width: number }, keys: Key
 }
 
 /**
- * Mix-up (Zhang et al., 2018) as HTSAT does it: each clip keeps `share[b]` and takes the rest from the clip at the
- * mirrored place of the batch. The targets mix by the same function. x [B, ...], share [B].
+ * Mix-up (Zhang et al., 2018): each clip keeps `share[b]` and takes the rest from its neighbour, the first from the second, the
+ * third from the fourth and so on, and the other way round. HTSAT pairs a clip with that at the mirrored place, which may lie
+ * in another part of a divided batch. Targets mix by the same function. x [B, ...], share [B], B even.
+ * @throws PengiError E_SHAPE for an odd number
  */
 export function mixUp(x: Tensor, share: Tensor): Tensor {
   const shares = tf.reshape(share, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
-  return tf.add(tf.mul(x, shares), tf.mul(tf.reverse(x, 0), tf.sub(1, shares)));
+  return tf.add(tf.mul(x, shares), tf.mul(neighbours(x), tf.sub(1, shares)));
+}
+
+/**
+ * Shares [B] for `mixUp`, the same for both clips of a pair: so the pair as a whole has as much of either as before. They are
+ * drawn from the seed of its first clip, as in HTSAT from Beta(1/2, 1/2), which is that of sin²(πu/2).
+ * @throws PengiError E_SHAPE for an odd number of clips
+ */
+export function mixUpShares({ seeds, site }: Keys): Tensor {
+  const B = evenSize(seeds);
+  const first = tf.reshape(tf.slice(tf.reshape(seeds, [B / 2, 2]), [0, 0], [B / 2, 1]), [B / 2]);
+  const share = tf.square(tf.sin(tf.mul(uniform({ seeds: first, site }, []), Math.PI / 2)));
+  return tf.reshape(tf.tile(tf.reshape(share, [B / 2, 1]), [1, 2]), [B]);
+}
+
+/** x [B, ...] with the two rows of each pair exchanged. */
+export function neighbours(x: Tensor): Tensor {
+  const B = evenSize(x);
+  return tf.reshape(tf.reverse(tf.reshape(x, [B / 2, 2, ...x.shape.slice(1)]), 1), x.shape);
+}
+
+function evenSize({ shape }: Tensor): number {
+  const [B = 0] = shape;
+  if (B > 0 && B % 2 === 0) return B;
+  throw new PengiError('E_SHAPE', `mix-up takes clips in pairs, found ${B}`, {
+    hint: 'choose a batch whose parts have an even number of samples',
+  });
 }

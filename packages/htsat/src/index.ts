@@ -1,4 +1,5 @@
-export { mixUp, specAugment } from './augment.js';
+export { mixUp, mixUpShares, neighbours, specAugment } from './augment.js';
+export { type BatchNormSums, batchNormStatistics, batchNormSums } from './batch-norm.js';
 export {
   HTSAT_RELEASED,
   HTSAT_SMALL,
@@ -18,6 +19,6 @@ export {
   htsatMoments,
 } from './model.js';
 export { type MomentTimes, momentProbabilities, momentTimes } from './moments.js';
-export { type HtsatBodyParams, type HtsatParams, htsatSpec } from './params.js';
+export { type HtsatBodyParams, type HtsatParams, htsatNoDecay, htsatSpec } from './params.js';
 export { bicubicMatrix } from './resize.js';
 export { withBatchNormStatistics } from './statistics.js';

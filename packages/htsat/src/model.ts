@@ -25,12 +25,15 @@ export interface HtsatOutput {
 }
 
 export interface HtsatOptions {
-  /** Training: turns on drop path and SpecAugment. bn0 uses its running statistics all the same. */
+  /**
+   * Training: turns on drop path and SpecAugment. bn0 uses its running statistics all the same, unless they are replaced by
+   * those of the batch (`batchNormStatistics`).
+   */
   keys?: Keys | undefined;
   /** SpecAugment in training; default true, as the reference whenever it trains. */
   specAugment?: boolean;
-  /** [B] share of each clip, the rest comes from the clip at the mirrored place of the batch. */
-  mixUp?: Tensor;
+  /** [B] share of each clip, the rest comes from its neighbour, see `mixUp`. */
+  mixUp?: Tensor | undefined;
   probe?: Probe | undefined;
 }
 

@@ -47,6 +47,14 @@ export function htsatSpec(config: HtsatConfig) {
   };
 }
 
+/** Patterns of the matrices that Swin transformers, and so HTSAT, leave out of weight decay. */
+export function htsatNoDecay({ positionEmbedding }: Pick<HtsatConfig, 'positionEmbedding'>): string[] {
+  return [
+    '**.relative_position_bias_table',
+    ...(positionEmbedding === null ? [] : ['**.absolute_pos_embed']),
+  ];
+}
+
 export type HtsatParams<Leaf = import('@tensorflow/tfjs-core').Tensor> = ParamsOf<
   ReturnType<typeof htsatSpec>,
   Leaf

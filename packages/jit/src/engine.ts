@@ -16,6 +16,8 @@ export interface Program<Inputs extends unknown[], Output> {
    *   run, E_ENGINE when it fails, E_USAGE after `dispose`, E_IO when the weights' files have changed
    */
   run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
+  /** How many graphs have been compiled so far, those that were forgotten included; 0 where functions run op by op. */
+  readonly graphs: number;
   /** Waits for calls under way, then frees graphs and weights. The program cannot be used afterwards. */
   dispose(): Promise<void>;
 }
@@ -26,6 +28,8 @@ export interface StepProgram<State, Inputs extends unknown[], Output> {
   run(...inputs: ArrayArguments<Inputs>): Promise<Arrays<Output>>;
   /** The state after the last call. The arrays are not written to by later calls. */
   state(): Promise<Arrays<State>>;
+  /** As of a `Program`. */
+  readonly graphs: number;
   /** Waits for calls under way, then frees graphs, weights and state. The program cannot be used afterwards. */
   dispose(): Promise<void>;
 }
@@ -59,6 +63,11 @@ export interface Engine {
   /** What computes: library, version, device, threads. */
   readonly description: string;
   /**
+   * Where the state of a `StepProgram` is between calls: in this process's memory ("host"), where passing it to a program costs
+   * nothing but what a program returns is a copy, or where the engine computes ("device").
+   */
+  readonly memory: 'host' | 'device';
+  /**
    * Compiles `fn(weights, ...inputs)`. The weights are not passed at each call; arrays that are backed by a file are
    * mapped where the engine can. `fn` must depend on its arguments only: what else it reads is read when it is compiled.
    */
@@ -81,6 +90,7 @@ export function quantized(engine: Engine, quantize: 'int8'): Engine {
   return {
     name: engine.name,
     description: `${engine.description}, ${quantize}`,
+    memory: engine.memory,
     compile: (fn, weights, options) => engine.compile(fn, weights, { ...options, quantize }),
     compileStep: (fn, weights, state, options) =>
       engine.compileStep(fn, weights, state, { ...options, quantize }),

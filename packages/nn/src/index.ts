@@ -1,3 +1,4 @@
+export { type ArrayAdam, type ArrayAdamState, type ArrayAdamStep, createArrayAdam } from './array-adam.js';
 export { type GradsOf, valueAndGrad } from './grad.js';
 export { registerGradients } from './gradients/index.js';
 export {
@@ -35,12 +36,24 @@ export {
   splitHeads,
 } from './layers.js';
 export {
+  addLora,
+  LORA_TRAINED,
+  type LoraOptions,
+  type LoraParams,
+  loraSpec,
+  mergeLora,
+} from './lora.js';
+export {
+  ADAM_DEFAULTS,
   type AdamOptions,
   type AdamState,
   adamInit,
   adamUpdate,
   clipByGlobalNorm,
   globalNorm,
+  type ParameterGroup,
+  type ParameterRule,
+  parameterRules,
 } from './optimizer.js';
 export { collectProbes, type Probe } from './probe.js';
 export {
@@ -60,4 +73,13 @@ export {
   type Schedule,
   type ScheduleOptions,
 } from './schedule.js';
-export { buffer, bufferPaths, initParams, type ParamSpec, type ParamsOf, param, times } from './spec.js';
+export {
+  buffer,
+  bufferPaths,
+  initParams,
+  linearWeight,
+  type ParamSpec,
+  type ParamsOf,
+  param,
+  times,
+} from './spec.js';

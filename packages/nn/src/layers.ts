@@ -13,7 +13,8 @@ import {
   uniformInit,
   zerosInit,
 } from './init.js';
-import { type ParamsOf, param } from './spec.js';
+import type { LoraParams } from './lora.js';
+import { linearWeight, type ParamsOf, param } from './spec.js';
 
 // --- linear -----------------------------------------------------------------------------------------------------
 
@@ -25,36 +26,54 @@ export interface LinearOptions {
 /** torch `nn.Linear`: weight [out, in], bias [out]; torch's default initial values. */
 export function linearSpec(inputs: number, outputs: number, options: LinearOptions = {}) {
   return {
-    weight: param([outputs, inputs], options.weight ?? torchLinearInit),
+    weight: linearWeight([outputs, inputs], options.weight ?? torchLinearInit, 'out-in'),
     bias: param([outputs], options.bias ?? uniformInit(1 / Math.sqrt(inputs))),
   };
 }
 
 /** torch `nn.Linear(bias=False)`. */
 export function linearNoBiasSpec(inputs: number, outputs: number, options: LinearOptions = {}) {
-  return { weight: param([outputs, inputs], options.weight ?? torchLinearInit) };
+  return { weight: linearWeight([outputs, inputs], options.weight ?? torchLinearInit, 'out-in') };
 }
 
 /** Weights truncated-normal with std 0.02, biases 0: what Swin transformers, and so HTSAT, start from. */
 export const SWIN_LINEAR: LinearOptions = { weight: truncatedNormalInit(0.02), bias: zerosInit };
 
+/** What the functions of linear layers take: perhaps with a low-rank adapter, which `addLora` adds. */
+interface LinearParams {
+  weight: Tensor;
+  bias?: Tensor;
+  lora?: LoraParams;
+}
+
 /** `x W^T + b` for x [..., in]. */
-export function linear(p: { weight: Tensor; bias?: Tensor }, x: Tensor): Tensor {
-  const outputs = p.weight.shape[0]!;
-  const rows = tf.matMul(asRows(x), p.weight as tf.Tensor2D, false, true);
-  return tf.reshape(p.bias ? tf.add(rows, p.bias) : rows, [...x.shape.slice(0, -1), outputs]);
+export function linear(p: LinearParams, x: Tensor): Tensor {
+  const rows = asRows(x);
+  return linearOutput(p, x, rows, tf.matMul(rows, p.weight as tf.Tensor2D, false, true));
+}
+
+/** The product of a layer's weight with the rows of x, plus what else the layer has, in the shape of x. */
+function linearOutput({ bias, lora }: LinearParams, x: Tensor, rows: tf.Tensor2D, product: Tensor): Tensor {
+  let y = bias ? tf.add(product, bias) : product;
+  if (lora) {
+    const inner = tf.matMul(rows, lora.a as tf.Tensor2D, false, true); // [rows, rank]
+    y = tf.add(y, tf.matMul(tf.mul(inner, lora.scale), lora.b as tf.Tensor2D, false, true));
+  }
+  return tf.reshape(y, [...x.shape.slice(0, -1), product.shape[1]!]);
 }
 
 /** transformers' `Conv1D`: a linear layer whose weight is [in, out]. GPT-2 stores all its layers so. */
 export function conv1dSpec(inputs: number, outputs: number, std = 0.02) {
-  return { weight: param([inputs, outputs], normalInit(std)), bias: param([outputs], zerosInit) };
+  return {
+    weight: linearWeight([inputs, outputs], normalInit(std), 'in-out'),
+    bias: param([outputs], zerosInit),
+  };
 }
 
 /** `x W + b` for x [..., in]. */
-export function conv1d(p: { weight: Tensor; bias: Tensor }, x: Tensor): Tensor {
-  const outputs = p.weight.shape[1]!;
-  const rows = tf.add(tf.matMul(asRows(x), p.weight as tf.Tensor2D), p.bias);
-  return tf.reshape(rows, [...x.shape.slice(0, -1), outputs]);
+export function conv1d(p: LinearParams, x: Tensor): Tensor {
+  const rows = asRows(x);
+  return linearOutput(p, x, rows, tf.matMul(rows, p.weight as tf.Tensor2D));
 }
 
 /** [..., C] -> [rows, C]: one large product is faster than many small ones. */

@@ -49,6 +49,41 @@ describe('optimizers', () => {
     expect(list(state.step)).toEqual([3]);
   });
 
+  it('gives groups of parameters their own rate, of which decay is a part, and spares some from decay', () => {
+    const start = { w: [0.5, -0.3], table: [0.5, -0.3], b: [1] };
+    const gradients = [0.1, -2, 0.7];
+    const shapes = { w: [1, 2], table: [1, 2], b: [1] };
+    type Key = keyof typeof start;
+    const keys = Object.keys(start) as Key[];
+    const treeOf = (values: (key: Key) => number[]) =>
+      Object.fromEntries(keys.map((key) => [key, tf.tensor(values(key), shapes[key])]));
+    let params = treeOf((key) => start[key]);
+    let state = {
+      step: tf.scalar(0) as tf.Tensor,
+      m: treeOf((key) => start[key].map(() => 0)),
+      v: treeOf((key) => start[key].map(() => 0)),
+    };
+    const options = {
+      weightDecay: 0.1,
+      noDecay: ['tab*'],
+      groups: [
+        { match: ['w'], rate: 0.5 },
+        { match: ['**', 'w', 'b'], rate: 3 },
+      ],
+    };
+    for (const g of gradients) {
+      const grads = treeOf((key) => start[key].map(() => g));
+      ({ params, state } = adamUpdate(params, grads, state, tf.scalar(0.01), options));
+    }
+    expectNear(
+      params.w!,
+      [adamByHand(0.5, gradients, 0.005, 0.1), adamByHand(-0.3, gradients, 0.005, 0.1)],
+      6,
+    );
+    expectNear(params.table!, [adamByHand(0.5, gradients, 0.03, 0), adamByHand(-0.3, gradients, 0.03, 0)], 6);
+    expectNear(params.b!, [adamByHand(1, gradients, 0.03, 0)], 6);
+  });
+
   it('adam leaves a parameter without gradient alone, whatever the decay', () => {
     const params = { w: tf.ones([2, 2]) };
     const state = { step: tf.scalar(0), m: { w: tf.zeros([2, 2]) }, v: { w: tf.zeros([2, 2]) } };

@@ -8,6 +8,8 @@ export interface ParamSpec {
   readonly init: Initializer;
   /** Belongs to the model but is never trained: running statistics. */
   readonly buffer?: true;
+  /** Of the weight of a linear layer: [outputs, inputs], or the other way round. */
+  readonly layout?: 'out-in' | 'in-out';
 }
 
 /** The parameters of the spec `S`, as tensors (in a model function) or as arrays in memory. */
@@ -15,6 +17,15 @@ export type ParamsOf<S, Leaf = Tensor> = MapLeaves<S, ParamSpec, Leaf>;
 
 export function param(shape: readonly number[], init: Initializer): ParamSpec {
   return { shape, init };
+}
+
+/** The weight of a linear layer. */
+export function linearWeight(
+  shape: readonly [number, number],
+  init: Initializer,
+  layout: 'out-in' | 'in-out',
+): ParamSpec {
+  return { shape, init, layout };
 }
 
 export function buffer(shape: readonly number[], init: Initializer): ParamSpec {

@@ -39,7 +39,13 @@ export {
   promptEmbedding,
   promptPrefix,
 } from './model.js';
-export { FROZEN_IN_TRAINING, frozenInTraining, type PengiParams, pengiSpec } from './params.js';
+export {
+  FROZEN_IN_TRAINING,
+  frozenButMappers,
+  frozenInTraining,
+  type PengiParams,
+  pengiSpec,
+} from './params.js';
 export {
   createPengi,
   type GenerateOptions,
@@ -66,12 +72,14 @@ export {
 export { SMALL_FRONTEND, type SmallOptions, smallConfigs, TINY_SIZES } from './small.js';
 export { pengiTokenizer } from './tokenizer.js';
 export {
-  type AudioSample,
+  type ClapTaskOptions,
   clapTask,
   type DocumentBatch,
-  type Draw,
+  type LanguageTaskOptions,
   languageTask,
+  type PengiTaskOptions,
   pengiTask,
-  type TaskOptions,
 } from './training.js';
+export { type AudioSample, CAPTION_LENGTHS, type Draw } from './training-batches.js';
+export type { AudioTaskOptions, TaskOptions } from './training-options.js';
 export { type CaptionWindowsOptions, captionWindows, type WindowAnswer } from './windows.js';

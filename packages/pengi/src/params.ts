@@ -33,3 +33,8 @@ export const FROZEN_IN_TRAINING = ['caption_encoder.base', 'caption_decoder.gpt'
 export function frozenInTraining({ text }: Pick<PengiConfig, 'text'>): string[] {
   return text ? FROZEN_IN_TRAINING : FROZEN_IN_TRAINING.filter((path) => !path.startsWith('caption_encoder'));
 }
+
+/** The patterns of everything but the mappers, which alone learn then: fast, and little to overfit. */
+export function frozenButMappers({ text }: Pick<PengiConfig, 'text'>): string[] {
+  return ['audio_encoder', ...(text ? ['caption_encoder'] : []), 'caption_decoder.gpt'];
+}

@@ -22,7 +22,8 @@ import {
   tone,
   withPositions,
 } from './testing/models.js';
-import { type AudioSample, pengiTask, type TaskOptions } from './training.js';
+import { type PengiTaskOptions, pengiTask } from './training.js';
+import type { AudioSample } from './training-batches.js';
 
 type Sample = AudioSample & { prompt: string; target: string };
 
@@ -50,7 +51,7 @@ describe.each<[string, PengiConfig]>([
   });
   afterAll(() => pengi.dispose());
 
-  const taskOf = (options?: TaskOptions, drawn = () => samples) =>
+  const taskOf = (options?: PengiTaskOptions, drawn = () => samples) =>
     pengiTask(config, params, drawn, { specAugment: false, ...options });
 
   const lossOf = async (batch: Arrays<PengiBatch>) => {
@@ -105,7 +106,7 @@ describe.each<[string, PengiConfig]>([
     expect((await lossOf({ ...arrays, captionIds })).loss).toBeCloseTo((await lossOf(arrays)).loss, 5);
   });
 
-  it('makes batches of ended targets, padded to steps of 8, and of prompts as in inference', async () => {
+  it('makes batches of ended targets, padded to one of a few lengths, and of prompts as in inference', async () => {
     const { arrays, ids } = await taskOf().batch(0);
     const { endOfText, pad } = pengi.tokenizer;
     const first = [...pengi.tokenizer.encode(SAMPLES[0]!.target), endOfText];
@@ -118,7 +119,7 @@ describe.each<[string, PengiConfig]>([
     expect(numbers(arrays.captionMask as NdArray).slice(16)).toEqual([1, 0, 0, 0, 0, 0, 0, 0]);
   });
 
-  const steps = async (options?: TaskOptions) =>
+  const steps = async (options?: PengiTaskOptions) =>
     train(taskOf(options), {
       engine: await testEngine(),
       steps: 2,

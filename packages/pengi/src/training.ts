@@ -13,18 +13,19 @@ import {
   clipTokenizerOf,
   promptIds,
 } from '@pengi/clap';
-import { floats, fnv1a, ints, type NdArray, PengiError, printable, validate } from '@pengi/core';
+import { ints, type NdArray, PengiError, printable, validate } from '@pengi/core';
 import {
   type Gpt2Config,
   type Gpt2Params,
   gpt2Embed,
   gpt2Hidden,
+  gpt2Spec,
   type Tokenizer,
   tokenLosses,
 } from '@pengi/gpt2';
 import type { Arrays } from '@pengi/jit';
 import { bufferPaths, type Keys } from '@pengi/nn';
-import type { Part, TrainTask } from '@pengi/train';
+import type { TrainTask } from '@pengi/train';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type PengiConfig, pengiConfigSchema, tokensAfterPrefix } from './config.js';
@@ -32,24 +33,32 @@ import { type PengiBatch, pengiLoss } from './model.js';
 import { frozenInTraining, type PengiParams, pengiSpec } from './params.js';
 import { promptTokenizer } from './prompts.js';
 import { pengiTokenizer, stopTokenOf } from './tokenizer.js';
+import {
+  type AudioSample,
+  CAPTION_LENGTHS,
+  captionGroups,
+  checkLengths,
+  countedTokens,
+  type Draw,
+  drawn,
+  padded,
+  paddedLength,
+  stacked,
+} from './training-batches.js';
+import {
+  type AudioTaskOptions,
+  adapted,
+  inputStatistics,
+  type TaskOptions,
+  UNREACHED,
+} from './training-options.js';
 
-/**
- * Draws the samples of a step; it must depend on the step alone, so that a resumed run equals an unbroken one.
- * @param part of these samples that is wanted, where several processes train together: `partOf` of @pengi/train takes it
- */
-export type Draw<Sample> = (step: number, part?: Part) => Promise<readonly Sample[]> | readonly Sample[];
-
-/** A clip's log-mel [frames, mels] in dB, row-major. */
-export interface AudioSample {
-  id: string;
-  logMel: Float32Array;
-}
-
-export interface TaskOptions {
-  /** Patterns of the parameters that stay as they are; each task has a default. Buffers always stay. */
-  frozen?: readonly string[];
-  /** Default true, as the reference whenever it trains. */
-  specAugment?: boolean;
+export interface ClapTaskOptions extends AudioTaskOptions {
+  /**
+   * Mixes recordings in pairs (neighbours in the batch, whose parts must be even), each being right for both texts by its share;
+   * default false. There is no such thing for `pengiTask`: a recording that is half of two has no one answer.
+   */
+  mixUp?: boolean;
 }
 
 /**
@@ -62,16 +71,20 @@ export function clapTask(
   config: ClapConfig,
   params: ClapParams<NdArray>,
   draw: Draw<AudioSample & { caption: string }>,
-  { frozen = [], specAugment = true }: TaskOptions = {},
+  { frozen = [], lora, batchNorm, specAugment = true, mixUp = false }: ClapTaskOptions = {},
 ): TrainTask<ClapParams, ClapBatch> {
   const tokenizer = clipTokenizerOf(config.text);
+  const spec = clapSpec(config);
+  const model = adapted<ClapParams>(params as never, spec, lora);
+  const augment = { specAugment, mixUp };
   return {
+    ...model,
+    ...inputStatistics(batchNorm),
     name: 'clap',
-    params: params as Arrays<ClapParams>,
-    frozen: [...frozen, ...UNREACHED, ...bufferPaths(clapSpec(config))],
-    loss: (p, batch, keys) => clapLoss(p, batch, config, keys, { specAugment }),
+    frozen: [...frozen, ...model.frozen, ...UNREACHED, ...bufferPaths(spec)],
+    loss: (p, batch, keys) => clapLoss(p, batch, config, keys, augment),
     contrast: {
-      rows: (p, batch, keys) => clapRows(p, batch, config, keys, { specAugment }),
+      rows: (p, batch, keys) => clapRows(p, batch, config, keys, augment),
       value: clapRowsLoss,
     },
     async batch(step, part) {
@@ -95,25 +108,30 @@ export interface DocumentBatch<Leaf = Tensor> {
   mask: Leaf;
 }
 
+export interface LanguageTaskOptions extends TaskOptions {
+  /** Tokens of a document: longer ones are cut; default and most: the model's positions. */
+  length?: number;
+}
+
 /**
  * The language model alone, on documents of several texts each ended by the end-of-text token. Documents that say the
  * same thing in several ways teach it to repeat what it was told; that is what a prefix makes use of later.
- * @param length tokens of a document: longer ones are cut; default and most: the model's positions
  * @throws PengiError E_USAGE for another length; its `batch`: E_DATA for no samples, E_TEXT as `clapTask`
  */
 export function languageTask(
   config: Gpt2Config,
   params: Gpt2Params<NdArray>,
   draw: Draw<{ id: string; texts: readonly string[] }>,
-  { length = config.positions }: { length?: number } = {},
+  { length = config.positions, frozen = [], lora }: LanguageTaskOptions = {},
 ): TrainTask<Gpt2Params, DocumentBatch> {
   if (!(Number.isInteger(length) && length >= 2 && length <= config.positions))
     throw new PengiError('E_USAGE', `documents have 2 to ${config.positions} tokens, not ${length}`);
   const tokenizer = pengiTokenizer(config);
+  const model = adapted<Gpt2Params>(params as never, gpt2Spec(config), lora);
   return {
+    ...model,
     name: 'language model',
-    params: params as Arrays<Gpt2Params>,
-    frozen: [],
+    frozen: [...frozen, ...model.frozen],
     loss: (p, batch, keys) => documentLoss(p, batch, config, keys),
     weight: ({ mask }) => countedTokens(mask, 1),
     async batch(step, part) {
@@ -139,27 +157,42 @@ function documentLoss(
   return tf.div(tf.sum(tf.mul(tokenLosses(p, hidden, targets), counts)), tf.sum(counts)) as Scalar;
 }
 
+export interface PengiTaskOptions extends AudioTaskOptions {
+  /** Ascending lengths in tokens that answers, with their end, are padded to; default `CAPTION_LENGTHS`. */
+  captionLengths?: readonly number[];
+}
+
 /**
  * Answers to prompts about clips (section 3.2); by default the text tower and the language model are frozen. Prompts are
  * read, and cut, as in inference.
- * @throws PengiError E_CONFIG as `createPengi`; its `batch`: E_DATA for no samples, log-mels of different sizes and targets
+ * @throws PengiError E_CONFIG as `createPengi`, E_USAGE for lengths that cannot be; its `batch`: E_DATA for no samples, log-mels of different sizes and targets
  *   that are too long for the language model, E_TEXT for empty prompts and for words that a small vocabulary lacks
  */
 export function pengiTask(
   config: PengiConfig,
   params: PengiParams<NdArray>,
   draw: Draw<AudioSample & { prompt: string; target: string }>,
-  { frozen = frozenInTraining(config), specAugment = true }: TaskOptions = {},
+  {
+    frozen = frozenInTraining(config),
+    lora,
+    batchNorm,
+    specAugment = true,
+    captionLengths = CAPTION_LENGTHS,
+  }: PengiTaskOptions = {},
 ): TrainTask<PengiParams, PengiBatch> {
   validate(pengiConfigSchema, config);
+  checkLengths(captionLengths);
+  const spec = pengiSpec(config);
+  const model = adapted<PengiParams>(params as never, spec, lora);
   const tokenizer = pengiTokenizer(config.gpt2);
   const promptOf = promptTokenizer(config);
   const stop = stopTokens(config, tokenizer);
   const most = tokensAfterPrefix(config);
   return {
+    ...model,
+    ...inputStatistics(batchNorm),
     name: 'pengi',
-    params: params as Arrays<PengiParams>,
-    frozen: [...frozen, ...UNREACHED, ...bufferPaths(pengiSpec(config))],
+    frozen: [...frozen, ...model.frozen, ...UNREACHED, ...bufferPaths(spec)],
     loss: (p, batch, keys) => pengiLoss(p, batch, config, { keys, specAugment }),
     weight: ({ captionMask }) => countedTokens(captionMask, 0),
     async batch(step, part) {
@@ -173,9 +206,8 @@ export function pengiTask(
         );
       });
       const prompts = samples.map(({ prompt }) => promptOf(prompt).ids);
-      // Lengths in steps of 8, as each length is compiled once.
       const longest = Math.max(...targets.map((ids) => ids.length));
-      const length = Math.min(most, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
+      const length = paddedLength(longest, captionLengths, most);
       const { ids, mask } = padded(targets, length, tokenizer.pad);
       const arrays: PengiBatch<NdArray> = {
         logMel: stacked(samples, config.frontend.mels),
@@ -191,36 +223,6 @@ export function pengiTask(
   };
 }
 
-/** The token-semantic head: part of HTSAT, reached by none of the losses. */
-const UNREACHED = ['**.tscam_conv', '**.head'];
-
-const LENGTH_STEP = 8;
-
-async function drawn<Sample>(
-  draw: Draw<Sample>,
-  step: number,
-  part: Part | undefined,
-): Promise<readonly Sample[]> {
-  const samples = await draw(step, part);
-  if (samples.length === 0) throw new PengiError('E_DATA', `no samples were drawn for step ${step + 1}`);
-  return samples;
-}
-
-/** [B, 2]: 64 bits of each caption, which are equal for equal captions in all processes. */
-function captionGroups(captions: readonly string[]): NdArray<'int32'> {
-  // FNV-1a from two starting points: what collides from one does not from the other.
-  const names = captions.flatMap((caption) => [fnv1a(`1${caption}`), fnv1a(`2${caption}`)]);
-  return ints(Int32Array.from(names), [captions.length, 2]);
-}
-
-/** Of a mask [B, T] of 1 and 0, the number of ones from position `from` on. */
-function countedTokens({ data, shape }: NdArray, from: number): number {
-  const length = shape[1]!;
-  let count = 0;
-  for (let i = 0; i < data.length; i++) if (i % length >= from) count += Number(data[i]);
-  return count;
-}
-
 /** What ends an answer: the end of text, and before it the lone blank at which the released models stop. */
 function stopTokens(config: PengiConfig, tokenizer: Tokenizer): number[] {
   const stop = stopTokenOf(config);
@@ -229,32 +231,4 @@ function stopTokens(config: PengiConfig, tokenizer: Tokenizer): number[] {
 
 function ended(tokenizer: Tokenizer, text: string): number[] {
   return [...tokenizer.encode(text), tokenizer.endOfText];
-}
-
-/** [B, frames, mels] */
-function stacked(samples: readonly AudioSample[], mels: number): NdArray<'float32'> {
-  const size = samples[0]!.logMel.length;
-  const data = new Float32Array(samples.length * size);
-  for (const [b, { id, logMel }] of samples.entries()) {
-    if (logMel.length !== size || size === 0 || size % mels !== 0)
-      throw new PengiError(
-        'E_DATA',
-        `sample "${printable(id)}": a log-mel of ${logMel.length} values, expected ${size > 0 && size % mels === 0 ? size : `frames of ${mels}`}`,
-      );
-    data.set(logMel, b * size);
-  }
-  return floats(data, [samples.length, size / mels, mels]);
-}
-
-/** Sequences cut or padded to `length`, and 1 where they have a token. */
-function padded(sequences: readonly (readonly number[])[], length: number, pad: number) {
-  const ids = new Int32Array(sequences.length * length).fill(pad);
-  const mask = new Float32Array(sequences.length * length);
-  for (const [b, sequence] of sequences.entries()) {
-    const cut = sequence.slice(0, length);
-    ids.set(cut, b * length);
-    mask.fill(1, b * length, b * length + cut.length);
-  }
-  const shape = [sequences.length, length];
-  return { ids: ints(ids, shape), mask: floats(mask, shape) };
 }

@@ -52,10 +52,12 @@ export type CheckpointHeader = Pick<Manifest, 'task' | 'engine' | 'code' | 'sett
 
 type Part = keyof StepState;
 
-/** The parts of the state: each has a file, and what messages call it. */
-const PARTS: Readonly<Record<Part, { file: string; words: string }>> = {
+/** The parts of the state: each has a file, and what messages call it. Some runs have no buffers, or keep no averages. */
+const PARTS: Readonly<Record<Part, { file: string; words: string; optional?: true }>> = {
   params: { file: 'params.safetensors', words: 'parameters' },
   adam: { file: 'optimizer.safetensors', words: 'optimizer state' },
+  buffers: { file: 'buffers.safetensors', words: 'statistics', optional: true },
+  ema: { file: 'ema.safetensors', words: 'averages of parameters', optional: true },
 };
 const MANIFEST = 'manifest.json';
 
@@ -72,9 +74,9 @@ export async function saveCheckpoint(
   position: Position,
   { state, ...progress }: Snapshot,
 ): Promise<void> {
-  const parts = Object.entries(PARTS).map(([part, of]) => ({
-    ...of,
-    arrays: state[part as Part] as unknown as Tree<NdArray>,
+  const parts = partsOf(state).map((part) => ({
+    ...PARTS[part],
+    arrays: state[part] as never as Tree<NdArray>,
   }));
   for (const { arrays, words } of parts) assertFinite(arrays, `${words} after step ${progress.step}`);
   await writeFolderAtomic(
@@ -118,7 +120,8 @@ export async function verifyCheckpoint(folder: string, step: number): Promise<Ma
   const manifest = parseManifest(text, path);
   if (manifest.step !== step)
     throw new PengiError('E_CHECKPOINT', `is of step ${manifest.step}`, { file: path });
-  for (const { file: name } of Object.values(PARTS)) {
+  for (const { file: name, optional } of Object.values(PARTS)) {
+    if (optional && !manifest.files[name]) continue;
     const file = join(dir, name);
     const expected = manifest.files[name];
     const size = await sizeOfFile(file);
@@ -144,9 +147,16 @@ export async function loadCheckpoint(
   template: Arrays<StepState>,
 ): Promise<Snapshot> {
   const dir = join(folder, nameOf(step));
-  const read = (part: Part) => readPart(dir, part, template[part], task);
-  const state = { params: await read('params'), adam: await read('adam') } as Arrays<StepState>;
-  return { step, seconds, skipped, skippedInARow, state };
+  const read = async (part: Part) => [part, await readPart(dir, part, template[part], task)] as const;
+  const found = Object.fromEntries(await Promise.all(partsOf(template).map(read)));
+  return { step, seconds, skipped, skippedInARow, state: { ...template, ...found } as Arrays<StepState> };
+}
+
+/** Those that a state has. */
+function partsOf(state: Arrays<StepState>): Part[] {
+  return (Object.keys(PARTS) as Part[]).filter(
+    (part) => !PARTS[part].optional || Object.keys(state[part] ?? {}).length > 0,
+  );
 }
 
 /**

@@ -42,8 +42,10 @@ export function partOf<T>(items: readonly T[], part: Part | undefined): readonly
   if (!Number.isInteger(size) || size === 0)
     throw new PengiError(
       'E_USAGE',
-      `${items.length} samples of a step cannot be divided among ${part.count} processes`,
-      { hint: `choose a batch size that is a multiple of ${part.count}` },
+      `${items.length} samples of a step cannot be divided into ${part.count} equal parts`,
+      {
+        hint: `choose a batch size that is a multiple of ${part.count}, the processes times the parts that each computes`,
+      },
     );
   return items.slice(part.index * size, (part.index + 1) * size);
 }

@@ -1,24 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createRng, floats, ints, type NdArray } from '@pengi/core';
+import { floats, type NdArray } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
-import {
-  constantInit,
-  constantRate,
-  initParams,
-  l2Normalize,
-  linear,
-  linearSpec,
-  type ParamsOf,
-  param,
-} from '@pengi/nn';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
+import { constantRate } from '@pengi/nn';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Communicator, partOf, readLog, type TrainOptions, type TrainTask, train } from './index.js';
+import { type Communicator, readLog, type TrainOptions, type TrainTask, train } from './index.js';
 import { createReducer } from './reduce.js';
 import { onAll, ranks } from './testing/ranks.js';
 import { interruptedAfter, smallTask } from './testing/small-task.js';
+import { maskedTask, pairTask } from './testing/tasks.js';
 import { temporaryFolder } from './testing/temporary.js';
 
 const STEPS = 20;
@@ -59,101 +49,6 @@ function expectNear(found: number[], expected: number[], tolerance = 1e-5): void
   expect(found).toHaveLength(expected.length);
   for (const [i, value] of expected.entries())
     expect(Math.abs(found[i]! - value) / Math.abs(value), `step ${i + 1}`).toBeLessThan(tolerance);
-}
-
-/** Sequences of random lengths, whose loss is a mean over the values that count: parts of a batch weigh differently. */
-function maskedTask(): TrainTask<{ w: Tensor }, { x: Tensor; mask: Tensor }> {
-  const size = 8;
-  return {
-    name: 'masked',
-    params: { w: floats([0.3, -0.2, 0.5, 0.1]) },
-    frozen: [],
-    loss: ({ w }, { x, mask }) => {
-      const errors = tf.square(tf.sub(tf.mul(x, w), 1));
-      return tf.div(tf.sum(tf.mul(errors, mask)), tf.sum(mask)) as Scalar;
-    },
-    async batch(step, part) {
-      const rng = createRng(1).fork(step);
-      const rows = Array.from({ length: size }, () => ({
-        x: Array.from({ length: 4 }, rng.normal),
-        length: 1 + rng.int(4),
-      }));
-      const chosen = partOf(rows, part);
-      const shape = [chosen.length, 4];
-      return {
-        arrays: {
-          x: floats(
-            chosen.flatMap(({ x }) => x),
-            shape,
-          ),
-          mask: floats(
-            chosen.flatMap(({ length }) => [0, 1, 2, 3].map((i) => Number(i < length))),
-            shape,
-          ),
-        },
-        ids: chosen.map((_, i) => String(i)),
-      };
-    },
-    weight: ({ mask }) => Array.from(mask.data, Number).reduce((sum, value) => sum + value, 0),
-  };
-}
-
-const pairSpec = { left: linearSpec(5, 4), right: linearSpec(3, 4), scale: param([], constantInit(1)) };
-type PairParams = ParamsOf<typeof pairSpec>;
-interface Pairs {
-  left: Tensor;
-  right: Tensor;
-  group: Tensor;
-}
-
-/** Picks the partner out of the batch; the scale of the logits is a parameter of the loss itself. */
-function pairTask(): TrainTask<PairParams, Pairs> & Required<Pick<TrainTask<PairParams, Pairs>, 'contrast'>> {
-  const contrast = {
-    rows: (p: PairParams, { left, right, group }: Pairs) => ({
-      left: l2Normalize(linear(p.left, left)),
-      right: l2Normalize(linear(p.right, right)),
-      group,
-    }),
-    value(p: PairParams, rows: Record<string, Tensor>) {
-      const { left, right, group } = rows as Record<'left' | 'right' | 'group', tf.Tensor2D>;
-      const logits = tf.mul(tf.exp(p.scale), tf.matMul(left, right, false, true));
-      const partners = tf.cast(tf.equal(tf.reshape(group, [-1, 1]), tf.reshape(group, [1, -1])), 'float32');
-      const targets = tf.div(partners, tf.sum(partners, 1, true));
-      return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1))) as Scalar;
-    },
-  };
-  return {
-    name: 'pairs',
-    params: initParams(pairSpec, 2),
-    frozen: [],
-    contrast,
-    loss: (p, batch) => contrast.value(p, contrast.rows(p, batch)),
-    async batch(step, part) {
-      const rng = createRng(7).fork(step);
-      const samples = Array.from({ length: 8 }, (_, i) => ({
-        id: `${i}`,
-        left: Array.from({ length: 5 }, rng.normal),
-        right: Array.from({ length: 3 }, rng.normal),
-        group: i % 6, // 0 and 6, 1 and 7 are right for each other, and lie in different parts
-      }));
-      const chosen = partOf(samples, part);
-      const B = chosen.length;
-      return {
-        arrays: {
-          left: floats(
-            chosen.flatMap(({ left }) => left),
-            [B, 5],
-          ),
-          right: floats(
-            chosen.flatMap(({ right }) => right),
-            [B, 3],
-          ),
-          group: ints(chosen.map(({ group }) => group)),
-        },
-        ids: chosen.map(({ id }) => id),
-      };
-    },
-  };
 }
 
 describe('several processes', () => {
@@ -325,7 +220,7 @@ describe('processes that do not belong together', () => {
     );
     await expect(failing).rejects.toMatchObject({
       code: 'E_USAGE',
-      message: '4 samples of a step cannot be divided among 3 processes',
+      message: '4 samples of a step cannot be divided into 3 equal parts',
     });
   });
 });
@@ -343,7 +238,7 @@ describe('sums over processes', () => {
           return communicator.allReduce(data);
         },
       };
-      const summed = await createReducer(counted, 3).sum(arrays(communicator.rank));
+      const summed = await createReducer(counted, 3).finish(arrays(communicator.rank));
       return { calls, values: summed.map(({ data }) => [...data]) };
     });
     for (const { calls, values } of sums) {

@@ -1,5 +1,5 @@
 /** For readers of run folders, beside a run or after it. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { openSafetensors } from '@pengi/checkpoint';
 import { isPengiError, type NdArray, PengiError, type Tree } from '@pengi/core';
 import type { Arrays } from '@pengi/jit';
@@ -45,8 +45,8 @@ export async function openCheckpoint(
 }
 
 /**
- * All parameters as a checkpoint has them.
- * @param params those of the task: what was frozen is taken from them
+ * All parameters as a checkpoint has them; where averages are kept, these, as evaluations see them.
+ * @param params those of the task: what was frozen is taken from them. A task with a `plain` form has that of the result
  * @throws PengiError as `openCheckpoint`, and E_WEIGHTS when it is of another model
  */
 export async function checkpointParams<P>(
@@ -55,8 +55,19 @@ export async function checkpointParams<P>(
   params: Arrays<P>,
 ): Promise<Arrays<P>> {
   const { dir: checkpoint, manifest } = await openCheckpoint(dir, which);
-  const { tensors } = await openSafetensors(partFile(checkpoint, 'params'));
-  const { trainable, frozen } = splitParams(params as Tree<NdArray>, (path) => !tensors.has(path));
-  const trained = await readPart(checkpoint, 'params', trainable, manifest.task);
-  return mergeParams<Arrays<P>>(params, frozen, trained);
+  const read = async (part: 'params' | 'buffers' | 'ema') => {
+    const file = partFile(checkpoint, part);
+    if (!manifest.files[basename(file)]) return {};
+    const { tensors } = await openSafetensors(file);
+    const { trainable } = splitParams(params as Tree<NdArray>, (path) => !tensors.has(path));
+    return readPart(checkpoint, part, trainable, manifest.task);
+  };
+  const { frozen } = splitParams(params as Tree<NdArray>, () => true);
+  return mergeParams<Arrays<P>>(
+    params,
+    frozen,
+    await read('buffers'),
+    await read('params'),
+    await read('ema'),
+  );
 }

@@ -68,11 +68,15 @@ describe('a resumed run', () => {
       const whole = await train(task, unbroken);
       const first = await train(task, { ...options, ...interruptedAfter(stop) });
       expect([first.step, first.interrupted]).toEqual([stop, true]);
+      const [saved] = await checkpoints();
+      const { seconds } = JSON.parse(await readFile(inCheckpoint(saved!, 'manifest.json'), 'utf8')) as {
+        seconds: number;
+      };
       const second = await train(task, { ...options, resume: true });
 
       expect(await outcome(options.dir)).toEqual(await outcome(unbroken.dir));
       expect({ ...second, seconds: 0 }).toEqual({ ...whole, seconds: 0 });
-      expect(second.seconds).toBeGreaterThan(first.seconds);
+      expect(second.seconds).toBeGreaterThan(seconds);
       expect(second.skipped).toBe(3);
     },
   );
@@ -294,8 +298,9 @@ describe('the run folder', () => {
       `checkpoints/.step-000003.elsewhere.${DEAD}-00112233.tmp`,
       `.log.jsonl.${DEAD}-00112233.tmp`,
       `.latest.json.${DEAD}-00112233.tmp`,
+      `.status.json.${DEAD}-00112233.tmp`,
     ];
-    const kept = ['notes.txt', '.notes.txt.1-00112233.tmp', '.step-000003'];
+    const kept = ['notes.txt', '.notes.txt.tmp', 'notes.1-00112233.tmp', '.step-000003'];
     for (const name of [...swept, ...kept]) await mkdir(join(options.dir, name));
     await train(task, { ...options, resume: true });
     const left = await readdir(options.dir, { recursive: true });

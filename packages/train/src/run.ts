@@ -30,6 +30,9 @@ export interface Run {
   finish(report: StepReport): Promise<void>;
   /** Writes a checkpoint, unless there is one of this very step. */
   save(state: () => Promise<Arrays<StepState>>): Promise<void>;
+  /** Whether an evaluation belongs to this step. */
+  evaluates(): boolean;
+  /** Whether it is still to be made. */
   evaluationIsDue(): boolean;
   /**
    * Logs an evaluation, and where it is the best one sees to it that its checkpoint stays.
@@ -131,9 +134,9 @@ export function createRun(
       await folder.draw();
       savedAt = step;
     },
+    evaluates: () => step > 0 && (step % evaluateEvery === 0 || step === steps),
     evaluationIsDue() {
-      if (step === 0 || (step % evaluateEvery !== 0 && step !== steps)) return false;
-      return !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
+      return run.evaluates() && !log.lines.some((line) => line.event === 'evaluation' && line.step === step);
     },
     async evaluated(evaluation, state) {
       const { values, samples } = partsOf(evaluation);

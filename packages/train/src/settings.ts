@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type NdArray, PengiError, printable, sizeOf } from '@pengi/core';
+import type { AdamOptions } from '@pengi/nn';
 import type { Manifest } from './manifest.js';
 import type { TrainOptions } from './task.js';
 
@@ -9,7 +10,9 @@ export interface Settings {
   readonly steps: number;
   /** The schedule at five steps between the first and the last. */
   readonly learningRates: readonly number[];
-  readonly optimizer: Readonly<Record<string, number>>;
+  readonly optimizer: AdamOptions;
+  /** Only if averages are kept. */
+  readonly emaDecay?: number;
   readonly clipNorm: number | null;
   readonly trainableValues: number;
   readonly frozenValues: number;
@@ -18,15 +21,15 @@ export interface Settings {
 }
 
 export function settingsOf(
-  { seed, steps, schedule, optimizer, clipNorm }: TrainOptions,
+  { seed, steps, schedule, optimizer, emaDecay, clipNorm }: TrainOptions,
   { frozen, trainable }: { frozen: Record<string, NdArray>; trainable: Record<string, NdArray> },
 ): Settings {
-  const { decays: _, ...numbers } = optimizer;
   return {
     seed,
     steps,
     learningRates: [0, 0.25, 0.5, 0.75, 1].map((share) => schedule(Math.round(share * (steps - 1)))),
-    optimizer: numbers,
+    optimizer,
+    ...(emaDecay !== undefined && { emaDecay }),
     clipNorm: clipNorm ?? null,
     trainableValues: countValues(trainable),
     frozenValues: countValues(frozen),

@@ -1,4 +1,4 @@
-import { type Leaf, leaves, PengiError, rebuildTree, type Tree } from '@pengi/core';
+import { type Leaf, leaves, type NdArray, ndarray, PengiError, rebuildTree, type Tree } from '@pengi/core';
 
 /** The leaves of `params` by path, apart by whether `isFrozen` matches their path. */
 export function splitParams<L extends Leaf>(
@@ -21,4 +21,13 @@ export function mergeParams<T>(template: unknown, ...parts: Readonly<Record<stri
     if (!part) throw new PengiError('E_WEIGHTS', `no value for the parameter ${path}`);
     return part[path];
   });
+}
+
+/** The same values in memory of their own. */
+export function copies(arrays: Readonly<Record<string, NdArray>>): Record<string, NdArray> {
+  const copied = Object.entries(arrays).map(([path, { dtype, shape, data }]) => [
+    path,
+    ndarray(dtype, shape, data.slice()),
+  ]);
+  return Object.fromEntries(copied);
 }

@@ -20,7 +20,7 @@ function start(engine: Engine, options: StepOptions, w: number[] = [0, 0]) {
   return engine.compileStep(
     trainingStep<Params, Tensor>({ params, loss }, options),
     { scale: params.scale } as Record<string, NdArray>,
-    { params: trainable, adam: adamInit(trainable) } as Arrays<StepState>,
+    { params: trainable, buffers: {}, adam: adamInit(trainable) } as Arrays<StepState>,
   );
 }
 
@@ -100,7 +100,8 @@ describe.each(['jit', 'cpu'])('the training step on %s', (name) => {
         { params, loss: (p) => tf.sum(f(p)) as Scalar },
         { optimizer: {}, onUnused: (paths) => unused.push(paths) },
       );
-      const program = engine.compileStep(step, {}, { params, adam: adamInit(params) } as Arrays<StepState>);
+      const state = { params, buffers: {}, adam: adamInit(params) } as Arrays<StepState>;
+      const program = engine.compileStep(step, {}, state);
       return { unused, done: program.run(floats([1]), ints([1]), scalar(0.1)) };
     };
     const partly = run((p) => p.w);

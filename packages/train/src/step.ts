@@ -21,7 +21,11 @@ export type Tensors = Record<string, Tensor>;
 /** What changes from step to step, and what a checkpoint holds. */
 export interface StepState {
   params: Tensors;
+  /** What follows the data: running statistics. */
+  buffers: Tensors;
   adam: AdamState<Tensors>;
+  /** Moving averages of `params`, if they are kept. */
+  ema?: Tensors;
 }
 
 export interface StepOutput {
@@ -33,16 +37,20 @@ export interface StepOutput {
   metrics: Record<string, Tensor>;
 }
 
-export interface StepOptions {
+export interface UpdateOptions {
   optimizer: AdamOptions;
   clipNorm?: number | undefined;
+  emaDecay?: number | undefined;
+}
+
+export interface StepOptions extends UpdateOptions {
   /** Told, while the step is recorded, which trainable parameters the loss does not depend on. */
   onUnused?: (paths: string[]) => void;
 }
 
 /** @throws PengiError E_CONFIG, when it runs, if the loss depends on no trainable parameter */
 export function trainingStep<P, B>(
-  { params: template, loss }: Pick<TrainTask<P, B>, 'params' | 'loss'>,
+  task: Pick<TrainTask<P, B>, 'params' | 'loss' | 'statistics'>,
   options: StepOptions,
 ) {
   return function trainingStep(
@@ -52,11 +60,35 @@ export function trainingStep<P, B>(
     seeds: Tensor, // [B] int32
     learningRate: Tensor,
   ): { state: StepState; output: StepOutput } {
-    const value = (params: Tensors) => loss(mergeParams<P>(template, frozen, params), batch, keysFrom(seeds));
-    const found = lossAndGradients(value, state.params);
+    const { statistics } = task;
+    const around = { ...frozen, ...state.buffers };
+    const now = mergeParams<P>(task.params, around, state.params);
+    const found = taskGradients(task, state.params, around, statistics?.sums(now, batch) ?? {}, (params) =>
+      task.loss(params, batch, keysFrom(seeds)),
+    );
     options.onUnused?.(unusedPaths(found.grads));
     return updated(state, found, learningRate, options);
   };
+}
+
+/**
+ * Loss and gradients of a task, and its buffers after the step.
+ * @param around the parameters that are not trained
+ * @param sums of the task's statistics over the whole batch; none for a task without them
+ */
+export function taskGradients<P, B>(
+  { params: template, statistics }: Pick<TrainTask<P, B>, 'params' | 'statistics'>,
+  trained: Tensors,
+  around: Tensors,
+  sums: Record<string, Tensor>,
+  lossOf: (params: P) => LossValue,
+): LossAndGradients {
+  const { seen, next } = statistics?.apply(mergeParams<P>(template, around, trained), sums) ?? {
+    seen: {},
+    next: {},
+  };
+  const found = lossAndGradients((p) => lossOf(mergeParams<P>(template, around, p, seen)), trained);
+  return { ...found, buffers: next };
 }
 
 /**
@@ -65,17 +97,36 @@ export function trainingStep<P, B>(
  */
 export function updated(
   state: StepState,
-  { loss, metrics, grads: raw }: LossAndGradients,
+  { loss, metrics, grads: raw, buffers }: LossAndGradients,
   learningRate: Tensor,
-  { optimizer, clipNorm }: StepOptions,
+  { optimizer, clipNorm, emaDecay }: UpdateOptions,
 ): { state: StepState; output: StepOutput } {
   const { grads, norm } = clipped(raw, clipNorm);
   const next = adamUpdate(state.params, grads, state.adam, learningRate as Scalar, optimizer);
   const applied = tf.logicalAnd(tf.isFinite(loss), tf.isFinite(norm));
+  const ema = state.ema && movedAverages(state.ema, next.params, next.state.step, emaDecay ?? 0);
   return {
-    state: choose(applied, { params: next.params, adam: next.state }, state),
+    state: choose(applied, { params: next.params, buffers, adam: next.state, ...(ema && { ema }) }, state),
     output: { loss, gradientNorm: norm, applied, metrics },
   };
+}
+
+/**
+ * The weight of the former average at a step, counted from 1: less than `decay` in the first steps, or an average would long be
+ * that of the initial values (as TensorFlow's `ExponentialMovingAverage` with `num_updates` has it).
+ */
+export function emaDecayAt(step: number, decay: number): number {
+  return Math.min(decay, (1 + step) / (10 + step));
+}
+
+/** `emaDecayAt` of a step that is known inside of the graph only, applied. */
+function movedAverages(ema: Tensors, params: Tensors, step: Tensor, decay: number): Tensors {
+  const kept = tf.minimum(decay, tf.div(tf.add(step, 1), tf.add(step, 10)));
+  const moved = Object.entries(ema).map(([path, average]) => [
+    path,
+    tf.add(tf.mul(average, kept), tf.mul(params[path]!, tf.sub(1, kept))),
+  ]);
+  return Object.fromEntries(moved);
 }
 
 /** Seeds of a batch, [B] int32: a sample's randomness depends on the run's seed, the step and its id, on nothing else. */
@@ -93,10 +144,15 @@ export interface LossAndGradients {
   loss: Tensor;
   metrics: Record<string, Tensor>;
   grads: GradsOf<Tensors>;
+  /** Those that follow the data, after the step. */
+  buffers: Tensors;
 }
 
 /** The value, its metrics and the gradients. */
-export function lossAndGradients(value: (params: Tensors) => LossValue, params: Tensors): LossAndGradients {
+function lossAndGradients(
+  value: (params: Tensors) => LossValue,
+  params: Tensors,
+): Omit<LossAndGradients, 'buffers'> {
   const { loss, aux, grads } = valueAndGrad<Tensors, Record<string, Tensor>>((p) => {
     const result = value(p);
     return result instanceof tf.Tensor
@@ -110,11 +166,16 @@ function clipped(
   grads: GradsOf<Tensors>,
   clipNorm: number | undefined,
 ): { grads: GradsOf<Tensors>; norm: Scalar } {
-  if (unusedPaths(grads).length === Object.keys(grads).length)
-    throw new PengiError('E_CONFIG', 'the loss depends on no trainable parameter');
+  assertAnyGradient(grads);
   return clipNorm === undefined
     ? { grads, norm: globalNorm<Tensors>(grads) }
     : clipByGlobalNorm<Tensors>(grads, clipNorm);
+}
+
+/** @throws PengiError E_CONFIG when no parameter has a gradient */
+export function assertAnyGradient(grads: GradsOf<Tensors>): void {
+  if (unusedPaths(grads).length === Object.keys(grads).length)
+    throw new PengiError('E_CONFIG', 'the loss depends on no trainable parameter');
 }
 
 /** `next` where `condition` holds, else `former`: selected, not multiplied, since 0 · NaN is NaN. */

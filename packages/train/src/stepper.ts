@@ -1,14 +1,15 @@
-/** One training step, in one process or in several. */
+/** One training step: of one process or of several, at once or in parts. */
 import { type NdArray, scalar } from '@pengi/core';
 import type { Arrays, StepProgram } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { createParallelStepper } from './parallel.js';
+import { createDividedStepper } from './divided.js';
 import { type StepOutput, type StepState, sampleSeeds, type Tensors, trainingStep } from './step.js';
 import type { Batch, TrainOptions, TrainTask } from './task.js';
 
 export interface StepInput<B> {
   step: number;
-  batch: Batch<B>;
+  /** The parts that this process computes, one after the other. */
+  batches: readonly Batch<B>[];
   learningRate: number;
   /** Whether this process wants to stop after the step. */
   stop: boolean;
@@ -22,7 +23,10 @@ export interface StepResult {
 
 export interface Stepper<B> {
   run(input: StepInput<B>): Promise<StepResult>;
+  /** The arrays are valid until the next step. */
   state(): Promise<Arrays<StepState>>;
+  /** Graphs that have been compiled. */
+  graphs(): number;
   dispose(): Promise<void>;
 }
 
@@ -38,14 +42,15 @@ export function createStepper<P, B>(
   parts: StepperParts,
   options: TrainOptions,
 ): Stepper<B> {
-  const { communicator } = options;
-  return communicator && communicator.size > 1
-    ? createParallelStepper(task, parts, { ...options, communicator })
-    : createSingleStepper(task, parts, options);
+  const { engine, communicator, accumulate = 1 } = options;
+  const isWhole = (communicator?.size ?? 1) * accumulate === 1;
+  return isWhole && engine.memory === 'device'
+    ? createWholeStepper(task, parts, options)
+    : createDividedStepper(task, parts, options);
 }
 
-/** Forward, backward and update are one graph. */
-function createSingleStepper<P, B>(
+/** Forward, backward and update are one graph, and the state stays where the engine computes. */
+function createWholeStepper<P, B>(
   task: TrainTask<P, B>,
   { frozen, state, onUnused }: StepperParts,
   options: TrainOptions,
@@ -57,11 +62,13 @@ function createSingleStepper<P, B>(
     { name: `the training step of ${task.name}` },
   );
   return {
-    async run({ step, batch, learningRate, stop }) {
-      const seeds = sampleSeeds(options.seed, step, batch.ids);
-      return { output: await program.run(batch.arrays, seeds, scalar(learningRate)), stop };
+    async run({ step, batches, learningRate, stop }) {
+      const { arrays, ids } = batches[0]!;
+      const seeds = sampleSeeds(options.seed, step, ids);
+      return { output: await program.run(arrays, seeds, scalar(learningRate)), stop };
     },
     state: () => program.state(),
+    graphs: () => program.graphs,
     dispose: () => program.dispose(),
   };
 }

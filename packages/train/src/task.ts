@@ -4,6 +4,7 @@ import type { AdamOptions, Keys, Schedule } from '@pengi/nn';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import type { BestCriterion } from './best.js';
 import type { Communicator, Part } from './communicator.js';
+import type { EarlyStop, EarlyStopOptions } from './early-stop.js';
 import type { RunObserver } from './observe.js';
 import type { BestPoint } from './pointers.js';
 
@@ -18,6 +19,8 @@ export interface TrainTask<P, B> {
    * named here too. A pattern that matches nothing is an error.
    */
   frozen: readonly string[];
+  /** Patterns of parameters that are trained although one of `frozen` matches them, such as adapters beside frozen weights. */
+  trained?: readonly string[];
   /**
    * The scalar to minimise, and scalars to log beside it.
    * @param keys for dropout and the like, one seed per sample; undefined where a validation loss is computed
@@ -39,6 +42,8 @@ export interface TrainTask<P, B> {
    * processes that have a part of the batch each get the loss of the whole one.
    */
   contrast?: Contrast<P, B>;
+  /** Buffers that follow the data instead of staying as they are. */
+  statistics?: Statistics<P, B>;
   /**
    * Where the data stand before a step, as JSON, such as the epoch and the place in it. Checkpoints have it, and a resume
    * is refused when it is another.
@@ -50,6 +55,11 @@ export interface TrainTask<P, B> {
    *   up for by the run that goes on
    */
   evaluate?: (params: Arrays<P>, step: number, signal?: AbortSignal) => Promise<Evaluation>;
+  /**
+   * The parameters as a model folder has them, such as with adapters merged into the weights: what `evaluate` and the result
+   * get. Default: as they are.
+   */
+  plain?: (params: Arrays<P>) => Arrays<P>;
 }
 
 /** Scores by name, or these and what the model said, to be seen and read. */
@@ -76,6 +86,19 @@ export interface Contrast<P, B> {
   value: (params: P, rows: Record<string, Tensor>) => LossValue;
 }
 
+/**
+ * Statistics of the whole batch of a step, whatever parts it is computed in, such as those of a batch normalisation of the
+ * input. They must not depend on trained parameters.
+ */
+export interface Statistics<P, B> {
+  /** Paths of the buffers that follow them. */
+  buffers: readonly string[];
+  /** Sums over the samples of a part of the batch; those of all parts are added. */
+  sums: (params: P, batch: B) => Record<string, Tensor>;
+  /** By path: what the loss of this step sees in place of the buffers, and the buffers after the step. */
+  apply: (params: P, sums: Record<string, Tensor>) => Record<'seen' | 'next', Record<string, Tensor>>;
+}
+
 export interface Batch<B> {
   arrays: Arrays<B>;
   /** One per sample: seeds are made of them, and errors name them. */
@@ -90,6 +113,23 @@ export interface TrainOptions {
   steps: number;
   schedule: Schedule;
   optimizer: AdamOptions;
+  /**
+   * In how many parts, one after the other, each process computes its samples of a step, for less memory: the numbers are those
+   * of all at once up to the order of summation. Default 1.
+   */
+  accumulate?: number;
+  /**
+   * Keeps exponential moving averages of the trained parameters, whose former value counts this much (below 1; less in the first
+   * steps, see `emaDecayAt`). Evaluations and the result get the averages. Default: none are kept.
+   */
+  emaDecay?: number;
+  /**
+   * How many compiled graphs stay in memory, one for each combination of shapes of a batch: the most recently used ones. When
+   * there are more shapes, `warn` is told. Default 16.
+   */
+  maxGraphs?: number;
+  /** Ends the run when its evaluations do not get better. */
+  earlyStop?: EarlyStopOptions;
   /** Largest global norm of the gradients; larger ones are scaled down to it. Default: no limit. */
   clipNorm?: number;
   seed: number;
@@ -138,6 +178,10 @@ export interface TrainResult<P> {
   best: BestPoint | undefined;
   /** Steps that were left out because their loss or gradient was not finite. */
   skipped: number;
+  /** What the evaluations said, if the run was to stop early. */
+  earlyStop: EarlyStop | undefined;
+  /** Graphs compiled in this process: one, or a few, for each combination of shapes of a batch. */
+  graphs: number;
   /** Time spent since the start of the run, without the breaks. */
   seconds: number;
   interrupted: boolean;

@@ -61,6 +61,76 @@ describe('training', () => {
     expect(task.params.output.weight.data).toEqual(given);
   });
 
+  it('trains what is named in spite of a frozen pattern, and nothing else there', async () => {
+    const task = smallTask();
+    const { params } = await train({ ...task, frozen: ['**'], trained: ['output.*'] }, options);
+    expect(params.input).toEqual(task.params.input);
+    expect(params.norm).toEqual(task.params.norm);
+    expect(params.output.weight.data).not.toEqual(task.params.output.weight.data);
+    expect(params.output.bias.data).not.toEqual(task.params.output.bias.data);
+  });
+
+  it('gives a group of parameters its own rate', async () => {
+    const task = smallTask({ rate: 0 });
+    const moved = async (groups: { match: string[]; rate: number }[]) => {
+      const { params } = await train(task, { ...options, steps: 1, optimizer: { groups } });
+      const by = (after: NdArray, before: NdArray) =>
+        Math.abs(Number(after.data[0]) - Number(before.data[0]));
+      return {
+        input: by(params.input.bias, task.params.input.bias),
+        output: by(params.output.bias, task.params.output.bias),
+      };
+    };
+    // The first step of Adam is as long as the rate, whatever the gradient.
+    const all = await moved([]);
+    expect(all.output).toBeCloseTo(0.01, 5);
+    const some = await moved([{ match: ['output'], rate: 0.25 }]);
+    expect(some.output).toBeCloseTo(0.0025, 6);
+    expect(some.input).toBe(all.input);
+  });
+
+  it('gives evaluations and the caller the parameters as the task wants them', async () => {
+    const seen: unknown[] = [];
+    const task = {
+      ...smallTask(),
+      plain: (params: { scale: NdArray }) => ({ ...params, scale: scalar(7) }) as never,
+      evaluate: async (params: unknown) => {
+        seen.push(Number((params as { scale: NdArray }).scale.data[0]));
+        return {};
+      },
+    };
+    const { params } = await train(task, options);
+    expect([...seen, Number(params.scale.data[0])]).toEqual([7, 7]);
+  });
+
+  it('does not write to what evaluations were given', async () => {
+    const given: NdArray[] = [];
+    const evaluate = async (params: { output: { bias: NdArray } }) => {
+      given.push(params.output.bias);
+      return {};
+    };
+    await train({ ...smallTask(), evaluate }, { ...options, evaluateEvery: 5 });
+    expect(given[0]!.data[0]).not.toBe(given[1]!.data[0]);
+  });
+
+  it('counts the graphs that it compiles, one for each shape, and says when there are many', async () => {
+    const task = smallTask({ size: 6 });
+    const cut = async (step: number) => {
+      const { arrays, ids } = await task.batch(step);
+      const count = 1 + (step % 3);
+      const first = ({ data, shape }: NdArray) =>
+        floats((data as Float32Array).slice(0, count * shape[1]!), [count, shape[1]!]);
+      return { arrays: { x: first(arrays.x), y: first(arrays.y) }, ids: ids.slice(0, count) };
+    };
+    expect((await train({ ...task, batch: cut }, options)).graphs).toBe(3);
+    expect(warnings).toEqual([]);
+    const { graphs } = await train({ ...task, batch: cut }, { ...options, maxGraphs: 2 });
+    expect(graphs).toBe(options.steps); // each shape comes when it has just been forgotten
+    expect(warnings).toEqual([
+      expect.stringMatching(/^3 graphs have been compiled, .* and 2 stay in memory/),
+    ]);
+  });
+
   it('gives the same numbers for the same seed and others for another', async () => {
     const run = async (seed: number) => (await train(smallTask(), { ...options, seed })).losses;
     const first = await run(1);
@@ -210,8 +280,9 @@ describe('steps that are not finite', () => {
     const task = smallTask();
     const params = { ...task.params, slope: floats([1e-3], [1]) };
     type Sloped = { slope: Tensor } & Parameters<typeof task.loss>[0];
+    const { plain: _, ...rest } = task;
     const sloped = {
-      ...task,
+      ...rest,
       params,
       loss: (p: Sloped, { factor, ...batch }: { x: Tensor; y: Tensor; factor: Tensor }) => {
         const { loss } = task.loss(p, batch, undefined) as { loss: Scalar };
@@ -256,6 +327,16 @@ describe('a task or options that cannot be', () => {
     [{ steps: 0 }, 'E_USAGE', /steps is 0/],
     [{ logEvery: 1.5 }, 'E_USAGE', /logEvery is 1\.5/],
     [{ clipNorm: -1 }, 'E_USAGE', /clipNorm is -1/],
+    [{ accumulate: 0 }, 'E_USAGE', /accumulate is 0/],
+    [{ maxGraphs: 0.5 }, 'E_USAGE', /maxGraphs is 0\.5/],
+    [{ emaDecay: 1 }, 'E_USAGE', /emaDecay is 1, it must be at least 0 and below 1/],
+    [{ optimizer: { groups: [{ match: ['norm'], rate: 0 }] } }, 'E_USAGE', /rate of a group is 0/],
+    [
+      { optimizer: { groups: [{ match: ['norms'], rate: 2 }] } },
+      'E_CONFIG',
+      /no trained parameter matches the optimizer's "norms"/,
+    ],
+    [{ optimizer: { noDecay: ['scale'] } }, 'E_CONFIG', /no trained parameter matches .* "scale"/],
     [{ resume: true }, 'E_USAGE', /resume needs dir/],
     [{ checkpointEvery: 5 }, 'E_USAGE', /checkpointEvery needs dir/],
   ] as const)('%o is refused', async (wrong, code, message) => {

@@ -1,23 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type NdArray, silentProgress, type Tree } from '@pengi/core';
 import type { Arrays } from '@pengi/jit';
-import { adamInit } from '@pengi/nn';
-import { assertAgreement, assertSameParams, fromFirst, sharedSnapshot } from './agreement.js';
+import { assertSameParams } from './agreement.js';
 import { prefetched } from './batches.js';
+import { beginRun } from './begin.js';
 import { ALONE, type Communicator, gatherJson, type Part } from './communicator.js';
+import { MAX_GRAPHS } from './divided.js';
+import { type EarlyStop, earlyStopOf } from './early-stop.js';
 import { pointsOf } from './log.js';
-import type { Position } from './manifest.js';
 import { allOf } from './observe.js';
-import { checkOptions, splitTask } from './options.js';
+import { checkOptimizer, checkOptions, splitTask } from './options.js';
 import { createRun } from './run.js';
-import { firstSnapshot, noRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
-import { hashOf, settingsOf } from './settings.js';
-import { mergeParams } from './split.js';
+import { copies, mergeParams } from './split.js';
 import { statusFile } from './status.js';
-import { type StepOutput, type StepState, stepKey } from './step.js';
+import type { StepOutput, StepState } from './step.js';
 import { createStepper } from './stepper.js';
 import type { TrainOptions, TrainResult, TrainTask } from './task.js';
-import { codeVersions } from './versions.js';
 
 /**
  * Trains: one compiled step per batch (forward, backward, clipping, Adam), with evaluations, checkpoints and a log on the
@@ -35,11 +33,12 @@ import { codeVersions } from './versions.js';
 export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions): Promise<TrainResult<P>> {
   checkOptions(options, task.evaluate !== undefined);
   const { steps, schedule, signal, checkpointEvery = steps, communicator = ALONE } = options;
-  const [first, part] = [communicator.rank === 0, partFor(communicator)];
+  const [first, several] = [communicator.rank === 0, communicator.size > 1];
   const warn = first ? (options.warn ?? warnOnStderr) : () => undefined;
   const evaluate = first ? task.evaluate : undefined;
-  const parts = splitTask(task.params as Tree<NdArray>, task.frozen);
-  const folder = await openFolder(task, parts, { ...options, communicator }, warn);
+  const parts = splitTask(task.params as Tree<NdArray>, { ...task, buffers: task.statistics?.buffers });
+  checkOptimizer(options.optimizer, Object.keys(parts.trainable));
+  const folder = await beginRun(task, parts, { ...options, communicator }, warn);
   const { dir, observers = [] } = options;
   const observer = allOf(first ? [...(dir === undefined ? [] : [statusFile(dir, warn)]), ...observers] : []);
   const run = createRun(folder, options, warn, observer);
@@ -47,32 +46,45 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   const onUnused = once((paths) => warn(unusedText(paths)));
   const stepper = createStepper(task, { frozen: parts.frozen, state: folder.start.state, onUnused }, options);
   const state = () => stepper.state();
-  const allParams = async () => mergeParams<Arrays<P>>(task.params, parts.frozen, (await state()).params);
+  const allParams = async () => {
+    const { params, buffers, ema = params } = (await state()) as Arrays<StepState>;
+    // Copies, as the state goes on changing.
+    const all = mergeParams<Arrays<P>>(task.params, parts.frozen, copies(buffers), copies(ema));
+    return task.plain?.(all) ?? all;
+  };
+  let early: EarlyStop | undefined;
   const evaluateIfDue = async () => {
-    if (!evaluate || signal?.aborted || !run.evaluationIsDue()) return;
-    await observer.phase('evaluating');
-    try {
-      await run.evaluated(await evaluate(await allParams(), run.step, signal), state);
-    } catch (error) {
-      if (!signal?.aborted || error !== signal.reason) throw error;
+    if (evaluate && !signal?.aborted && run.evaluationIsDue()) {
+      await observer.phase('evaluating');
+      try {
+        await run.evaluated(await evaluate(await allParams(), run.step, signal), state);
+      } catch (error) {
+        if (!signal?.aborted || error !== signal.reason) throw error;
+      }
+      await observer.phase('training');
     }
-    await observer.phase('training');
+    const { earlyStop } = options;
+    if (!earlyStop || !run.evaluates()) return;
+    const own = first ? earlyStopOf(pointsOf(folder.log.lines).evaluations, earlyStop) : undefined;
+    [early] = (await gatherJson(communicator, own ?? null)) as EarlyStop[];
   };
   const save = async () => {
-    if (part)
+    if (several)
       await assertSameParams(communicator, (await state()).params as Record<string, NdArray>, run.step);
     await observer.phase('saving');
     await run.save(state);
     await observer.phase('training');
   };
 
-  const batches = prefetched((step) => task.batch(step, part), steps);
+  const wanted = partsFor(communicator, options.accumulate ?? 1);
+  const batches = prefetched((step) => Promise.all(wanted.map((part) => task.batch(step, part))), steps);
+  const warnOfGraphs = graphWarning(options.maxGraphs ?? MAX_GRAPHS, warn);
   const from = folder.start.step;
   const progress = ((first && options.progress) || silentProgress)(
     `training ${task.name}${from > 0 ? ` from step ${from}` : ''}`,
   );
   // One process alone stops before its next step; several have to agree on one, and do so in the step's exchange.
-  let stop = part ? false : (signal?.aborted ?? false);
+  let stop = several ? false : (signal?.aborted ?? false);
   try {
     await observer.begin({
       task: task.name,
@@ -84,29 +96,32 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
       lines: folder.log.lines,
     });
     await evaluateIfDue(); // the run may have ended between a checkpoint and its evaluation
-    while (run.step < steps && !stop) {
+    while (run.step < steps && !stop && !early?.stopped) {
       const begun = performance.now();
-      const batch = await batches.take(run.step, part ? undefined : signal);
-      if (!batch) break;
+      const taken = await batches.take(run.step, several ? undefined : signal);
+      if (!taken) break;
       const waited = performance.now() - begun;
       const learningRate = schedule(run.step);
-      const wanted = signal?.aborted ?? false;
-      const done = await stepper.run({ step: run.step, batch, learningRate, stop: wanted });
-      const ids = await idsOfAll(communicator, batch.ids, done.output);
-      const samples = batch.ids.length * communicator.size;
+      const wish = signal?.aborted ?? false;
+      const done = await stepper.run({ step: run.step, batches: taken, learningRate, stop: wish });
+      const ownIds = taken.flatMap(({ ids }) => ids);
+      const ids = await idsOfAll(communicator, ownIds, done.output);
+      const samples = ownIds.length * communicator.size;
       const took = performance.now() - begun;
       await run.finish({ ids, samples, output: done.output, learningRate, waited, took });
       // Counted from where this process began, or the time left would be wrong.
       progress.update(run.step - from, steps - from, run.note);
+      warnOfGraphs(stepper.graphs());
       if (run.step % checkpointEvery === 0) await save();
       await evaluateIfDue();
       await nextTurn(); // engines may block: this is when signals and loaders get their turn
-      stop = part ? done.stop : (signal?.aborted ?? false);
+      stop = several ? done.stop : (signal?.aborted ?? false);
     }
     await save();
     await folder.draw();
     progress.end(run.note);
-    const interrupted = run.step < steps || (evaluate !== undefined && run.evaluationIsDue());
+    const interrupted =
+      !early?.stopped && (run.step < steps || (evaluate !== undefined && run.evaluationIsDue()));
     await observer.end({ state: interrupted ? 'interrupted' : 'finished', step: run.step });
     return {
       params: await allParams(),
@@ -115,6 +130,8 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
       best: folder.best,
       skipped: run.skipped,
       seconds: run.seconds,
+      earlyStop: early,
+      graphs: stepper.graphs(),
       interrupted,
     };
   } catch (error) {
@@ -127,8 +144,23 @@ export async function train<P, B>(task: TrainTask<P, B>, options: TrainOptions):
   }
 }
 
-function partFor({ rank, size }: Communicator): Part | undefined {
-  return size > 1 ? { index: rank, count: size } : undefined;
+/** The parts of a step's samples that this process computes: consecutive ones. */
+function partsFor({ rank, size }: Communicator, accumulate: number): (Part | undefined)[] {
+  const count = size * accumulate;
+  if (count === 1) return [undefined];
+  return Array.from({ length: accumulate }, (_, i) => ({ index: rank * accumulate + i, count }));
+}
+
+/** Says it once when more graphs are compiled than stay in memory. */
+function graphWarning(most: number, warn: (message: string) => void): (graphs: number) => void {
+  let told = false;
+  return (graphs) => {
+    if (told || graphs <= most) return;
+    told = true;
+    warn(
+      `${graphs} graphs have been compiled, one for each combination of shapes of a batch, and ${most} stay in memory: batches of fewer shapes would be faster`,
+    );
+  };
 }
 
 /** The samples of the step that errors name: all of it, when it was left out. */
@@ -139,61 +171,6 @@ async function idsOfAll(
 ): Promise<readonly string[]> {
   if (communicator.size === 1 || applied.data[0]) return ids;
   return (await gatherJson(communicator, ids)).flat();
-}
-
-/** The run folder, which rank 0 alone reads and writes; the others begin where it does. */
-async function openFolder(
-  { name, cursor }: Pick<TrainTask<unknown, unknown>, 'name' | 'cursor'>,
-  parts: { frozen: Record<string, NdArray>; trainable: Record<string, NdArray> },
-  options: TrainOptions & { communicator: Communicator },
-  warn: (message: string) => void,
-): Promise<RunFolder> {
-  const initial = { params: parts.trainable, adam: adamInit(parts.trainable) } as Arrays<StepState>;
-  const {
-    dir,
-    record,
-    engine,
-    communicator,
-    resume = false,
-    keep = 2,
-    best,
-    seed,
-    steps,
-    schedule,
-  } = options;
-  const { size } = communicator;
-  const settings = settingsOf(options, parts);
-  const header = {
-    task: name,
-    engine: `${engine.description}${size > 1 ? `, ${size} processes` : ''}`,
-    code: { ...codeVersions(), ...options.code },
-    settings,
-    record,
-  };
-  const position = (step: number): Position => ({
-    learningRate: step < steps ? schedule(step) : null,
-    randomKey: stepKey(seed, step),
-    data: cursor?.(step) ?? null,
-  });
-  if (size > 1) {
-    const { checkpointEvery = null } = options;
-    const initialSha256 = hashOf(parts.trainable);
-    await assertAgreement(communicator, {
-      task: name,
-      ...settings,
-      record,
-      checkpointEvery,
-      size,
-      initialSha256,
-    });
-  }
-  const folder = await fromFirst(communicator, async () =>
-    dir === undefined
-      ? noRunFolder(firstSnapshot(initial))
-      : openRunFolder(dir, header, initial, { resume, keep, best, position, warn }),
-  );
-  const start = await sharedSnapshot(communicator, folder?.start, initial);
-  return folder ?? noRunFolder(start);
 }
 
 function unusedText(paths: readonly string[]): string {

@@ -20,13 +20,12 @@ function countingEngine(engine: Engine) {
       const program = engine.compile(fn, weights, options);
       const name = `${++compiled} ${options?.name}`;
       open.add(name);
-      return {
-        run: (...inputs) => program.run(...inputs),
+      return Object.assign(Object.create(program) as typeof program, {
         async dispose() {
           await program.dispose();
           open.delete(name);
         },
-      };
+      });
     },
   };
   return { engine: counting, open, compiled: () => compiled };

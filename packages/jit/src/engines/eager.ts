@@ -28,6 +28,7 @@ export function createEagerEngine(name: EngineName, backend: string, description
   return {
     name,
     description,
+    memory: 'device',
     compile<Weights, Inputs extends unknown[], Output>(
       fn: (weights: Weights, ...inputs: Inputs) => Output,
       weights: Arrays<Weights>,
@@ -37,6 +38,7 @@ export function createEagerEngine(name: EngineName, backend: string, description
       const held = lazyUpload<Weights>(backend, weights);
       let disposed = false;
       return {
+        graphs: 0,
         async run(...inputs) {
           assertUsable(label, disposed);
           argumentArrays(label, inputs);
@@ -63,6 +65,7 @@ export function createEagerEngine(name: EngineName, backend: string, description
       let state: State | undefined;
       let disposed = false;
       return {
+        graphs: 0,
         async run(...inputs) {
           assertUsable(label, disposed);
           argumentArrays(label, inputs);

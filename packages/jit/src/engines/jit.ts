@@ -32,14 +32,20 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
     const assertSameFiles = watchFiles(weights);
     const graphs = createCache<Graph>(keep, ({ session }) => session.release());
     let disposed = false;
+    let compiled = 0;
 
     const record = async (inputs: readonly unknown[]): Promise<Graph> => {
       assertSameFiles();
       const traced = trace(fn, weights, inputs);
       const recorded = quantize === 'int8' ? quantizeWeights(traced) : traced;
-      return { result: recorded.result, session: await runtime.open(recorded, { name, prepack }) };
+      const session = await runtime.open(recorded, { name, prepack });
+      compiled++;
+      return { result: recorded.result, session };
     };
     return {
+      get graphs() {
+        return compiled;
+      },
       async run(...inputs) {
         assertUsable(name, disposed);
         const arrays = argumentArrays(name, inputs);
@@ -63,6 +69,7 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
   return {
     name: 'jit',
     description: runtime.description,
+    memory: 'host',
     compile: compile as Engine['compile'],
     compileStep<Weights, State, Inputs extends unknown[], Output>(
       fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
@@ -80,6 +87,9 @@ export async function createJitEngine({ threads }: JitOptions = {}): Promise<Eng
       let disposed = false;
       let last: Promise<unknown> = Promise.resolve(); // each step starts from the state of the one before
       return {
+        get graphs() {
+          return program.graphs;
+        },
         run(...inputs) {
           const step = last.then(async () => {
             const result = await program.run(...([state, ...inputs] as Parameters<typeof program.run>));

@@ -5,28 +5,24 @@ import {
   type ClapParams,
   clapLoss,
   clapParams,
+  clapRows,
+  clapRowsLoss,
   clapSpec,
   contrastiveLoss,
   encodeAudio,
   encodeText,
   similarity,
 } from '@pengi/clap';
-import { flatten, floats, ints, type NdArray, pathMatcher, rebuildTree } from '@pengi/core';
-import type { Engine } from '@pengi/jit';
-import {
-  type AdamState,
-  adamInit,
-  adamUpdate,
-  bufferPaths,
-  linearWarmupDecay,
-  valueAndGrad,
-} from '@pengi/nn';
+import { flatten, floats, ints, type NdArray, pathMatcher, rebuildTree, type Tree } from '@pengi/core';
+import type { Arrays, Engine } from '@pengi/jit';
+import { bufferPaths, constantRate, linearWarmupDecay, valueAndGrad } from '@pengi/nn';
+import { type Part, partOf, type TrainTask, train } from '@pengi/train';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   captionHidden,
   captionLogits,
-  FROZEN_IN_TRAINING,
+  frozenInTraining,
   type PengiBatch,
   type PengiParams,
   pengiLoss,
@@ -77,16 +73,13 @@ export const checkClapTraining: Check = async (golden, report, engine) => {
   report.near('text embeddings', text, golden.tensor('text_embed'), TOLERANCE.activations);
   report.near('logits', logits, golden.tensor('logits'), TOLERANCE.activations);
 
-  const frozen = bufferPaths(clapSpec(config));
-  await checkSteps(
-    golden,
-    report,
-    engine,
-    params as never,
-    frozen,
-    (p, b) => clapLoss(p as never, b as never, config),
-    batch,
-  );
+  await checkSteps<ClapParams, ClapBatch>(golden, report, engine, {
+    params: params as Arrays<ClapParams>,
+    frozen: bufferPaths(clapSpec(config)),
+    loss: (p, b) => clapLoss(p, b, config),
+    contrast: { rows: (p, b) => clapRows(p, b, config), value: clapRowsLoss },
+    batch: batch as Arrays<ClapBatch>,
+  });
 };
 
 /** Pengi's captioning loss with frozen text models: prefix, logits, loss, gradients, and three steps of Adam. */
@@ -111,16 +104,13 @@ export const checkPengiTraining: Check = async (golden, report, engine) => {
   report.near('prefix', prefix, golden.tensor('prefix'), TOLERANCE.activations);
   report.near('logits', logits, golden.tensor('logits'), TOLERANCE.activations);
 
-  const frozen = [...FROZEN_IN_TRAINING, ...bufferPaths(pengiSpec(config))];
-  await checkSteps(
-    golden,
-    report,
-    engine,
-    params as never,
-    frozen,
-    (p, b) => pengiLoss(p as never, b as never, config),
-    batch,
-  );
+  await checkSteps<PengiParams, PengiBatch>(golden, report, engine, {
+    params: params as Arrays<PengiParams>,
+    frozen: [...frozenInTraining(config), ...bufferPaths(pengiSpec(config))],
+    loss: (p, b) => pengiLoss(p, b, config),
+    weight: ({ captionMask: { data } }) => (data as Float32Array).reduce((sum, x) => sum + x, 0),
+    batch: batch as Arrays<PengiBatch>,
+  });
 };
 
 /** The learning rates of transformers' linear schedule. */
@@ -134,70 +124,91 @@ export const checkSchedule: Check = async ({ json }, report) => {
 
 type Flat<Leaf> = Record<string, Leaf>;
 
-/** Runs the golden's optimizer on its batch and compares losses, gradients and parameters. */
-async function checkSteps<Batch>(
+interface Stage<P, B> extends Pick<TrainTask<P, B>, 'params' | 'frozen' | 'weight' | 'contrast'> {
+  loss: (params: P, batch: B) => Scalar;
+  /** That of every step. */
+  batch: Arrays<B>;
+}
+
+/**
+ * Gradients before the first step; then losses and parameters of the golden's steps as `train` makes them, with the whole
+ * batch at once and in parts.
+ */
+async function checkSteps<P, B>(
   golden: Golden,
   report: Report,
   engine: Engine,
-  params: never,
-  frozen: readonly string[],
-  loss: (p: unknown, batch: unknown) => Scalar,
-  batch: Batch,
+  { batch, loss, ...stage }: Stage<P, B>,
 ): Promise<void> {
   const { json } = golden;
-  const { lr, betas, eps, weight_decay: weightDecay, steps } = json.optimizer;
-  const all = flatten<NdArray>(params);
-  const isFrozen = pathMatcher(frozen);
+  const all = flatten<NdArray>(stage.params as Tree<NdArray>);
+  const isFrozen = pathMatcher(stage.frozen);
   const trainable: Flat<NdArray> = Object.fromEntries(
     Object.entries(all).filter(([path]) => !isFrozen(path)),
   );
   report.equal('what is trained', Object.keys(trainable).sort(), [...json.trainable].sort());
 
-  type State = { params: Flat<Tensor>; adam: AdamState<Flat<Tensor>> };
-  const step = engine.compileStep(
-    (weights: Flat<Tensor>, { params: current, adam }: State, b: Batch) => {
-      const { loss: value, grads } = valueAndGrad(
-        (p) =>
-          loss(
-            rebuildTree(params, (path) => p[path] ?? weights[path]),
-            b,
-          ),
-        current,
-      );
-      const next = adamUpdate(current, grads, adam, tf.scalar(lr), {
-        beta1: betas[0],
-        beta2: betas[1],
-        epsilon: eps,
-        weightDecay,
-      });
-      return {
-        state: { params: next.params, adam: next.state },
-        output: { loss: value, grads: grads as Flat<Tensor> },
-      };
-    },
-    all as never,
-    { params: trainable, adam: adamInit(trainable) } as never,
-  );
-
+  const gradientsOf = engine.compile((weights: Flat<Tensor>, params: Flat<Tensor>, b: B) => {
+    const whole = (p: Flat<Tensor>) => rebuildTree<P>(stage.params, (path) => p[path] ?? weights[path]);
+    return valueAndGrad((p) => loss(whole(p), b), params).grads as Flat<Tensor>;
+  }, all as never);
+  const found = (await gradientsOf.run(trainable as never, batch)) as Flat<NdArray | null>;
+  await gradientsOf.dispose();
   const gradients: Flat<Float32Array | undefined> = {};
-  for (let i = 0; i <= steps; i++) {
-    const { loss: value, grads } = await step.run(batch as never);
-    report.number(
-      `loss before step ${i + 1}`,
-      Number(value.data[0]),
-      json.loss.float64[i],
-      TOLERANCE.loss * json.loss.float64[i],
-    );
-    if (i === 0) {
-      for (const path of Object.keys(trainable))
-        gradients[path] = (grads as Flat<NdArray | null>)[path]?.data as Float32Array | undefined;
-      checkGradients(golden, report, gradients);
-    }
-    const state = (await step.state()) as unknown as { params: Flat<NdArray> };
-    if (i + 1 === 1 || i + 1 === steps)
-      checkParameters({ golden, report, gradients, before: trainable }, i + 1, state.params);
+  for (const path of Object.keys(trainable)) gradients[path] = found[path]?.data as Float32Array | undefined;
+  checkGradients(golden, report, gradients);
+
+  const { lr, betas, eps: epsilon, weight_decay: weightDecay, steps } = json.optimizer;
+  const run = { golden, report, gradients, before: trainable };
+  for (const accumulate of [1, 2]) {
+    const where = accumulate > 1 ? ` in ${accumulate} parts` : '';
+    const task: TrainTask<P, B> = {
+      ...stage,
+      name: golden.name,
+      loss,
+      batch: async (_step, part) => partOfBatch(batch, part),
+      async evaluate(params, step) {
+        if (step === 1 || step === steps)
+          checkParameters(run, step, flatten<NdArray>(params as Tree<NdArray>), where);
+        return {};
+      },
+    };
+    const { losses } = await train(task, {
+      engine,
+      accumulate,
+      steps: steps + 1,
+      schedule: constantRate(lr),
+      optimizer: { beta1: betas[0], beta2: betas[1], epsilon, weightDecay },
+      seed: 0,
+      logEvery: 1,
+      evaluateEvery: 1,
+      warn: () => undefined, // of parameters without a gradient, which are compared above
+    });
+    for (const [i, expected] of json.loss.float64.entries())
+      report.number(
+        `loss before step ${i + 1}${where}`,
+        losses[i]?.loss ?? Number.NaN,
+        expected,
+        TOLERANCE.loss * expected,
+      );
   }
-  await step.dispose();
+}
+
+/** Rows of all arrays of a batch. */
+function partOfBatch<B>(batch: Arrays<B>, part: Part | undefined) {
+  const rows = flatten<NdArray>(batch as Tree<NdArray>);
+  const size = Object.values(rows)[0]!.shape[0]!;
+  const chosen = partOf(
+    Array.from({ length: size }, (_, i) => i),
+    part,
+  );
+  const arrays = rebuildTree<Arrays<B>>(batch, (path) => {
+    const { dtype, shape, data } = rows[path]!;
+    const length = data.length / size;
+    const own = data.slice(chosen[0]! * length, (chosen.at(-1)! + 1) * length);
+    return { dtype, shape: [chosen.length, ...shape.slice(1)], data: own };
+  });
+  return { arrays, ids: chosen.map(String) };
 }
 
 function checkGradients(golden: Golden, report: Report, gradients: Flat<Float32Array | undefined>): void {
@@ -243,12 +254,12 @@ interface ParameterGolden {
  * above the reference's own float32 noise are only bounded by that; all others are compared within three times the
  * reference's noise.
  */
-function checkParameters(run: Steps, steps: number, params: Flat<NdArray>): void {
+function checkParameters(run: Steps, steps: number, params: Flat<NdArray>, where: string): void {
   const { golden, report, gradients, before } = run;
   const { json } = golden;
   const untouched: string[] = json.trainable_without_gradient;
   for (const [path, expected] of Object.entries<ParameterGolden>(json[`parameters_after_${steps}`])) {
-    const what = `${path} after ${steps}`;
+    const what = `${path} after ${steps}${where}`;
     const values = params[path]!.data as Float32Array;
     if (untouched.includes(path)) report.near(`${what}: unchanged`, values, before[path]!, 0);
 
@@ -266,7 +277,7 @@ function checkParameters(run: Steps, steps: number, params: Flat<NdArray>): void
     };
     compare(`${what}: first`, expected.first);
     const key = `after${steps}/${path}`;
-    if (golden.has(key)) compare(key, golden.tensor(key).data as Float32Array);
+    if (golden.has(key)) compare(`${key}${where}`, golden.tensor(key).data as Float32Array);
 
     const unclear = Array.from(values.keys()).filter(undetermined).length;
     const sum = values.reduce((total, x) => total + x, 0);
