@@ -9,6 +9,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mixUp, specAugment } from './augment.js';
 import { type HtsatConfig, htsatSizes } from './config.js';
+import { mergeOrder, permuted, placesOf, rasterOrder, transposedPlaces, windowOrder } from './orders.js';
 import type { BlockParams, HtsatBodyParams, HtsatParams, StageParams } from './params.js';
 import { bicubicMatrix } from './resize.js';
 
@@ -212,15 +213,26 @@ interface StageSizes {
   rates: readonly number[];
 }
 
-/** One stage: blocks on the grid of `side` × `side` tokens, then merging 2 × 2 tokens into one. */
+/**
+ * One stage: blocks on the grid of `side` × `side` tokens, then merging 2 × 2 tokens into one. Between two blocks the tokens
+ * lie window by window, as the next block wants them: all but the attention is done token by token, so that their order does
+ * not matter, and they are moved once where the reference rolls, cuts, joins and rolls back.
+ */
 function stage(p: StageParams, x: Tensor, sizes: StageSizes, keys: Keys | undefined): Tensor {
-  let y = x;
+  const { side, window } = sizes;
+  const rows = rasterOrder(side);
+  let [y, order] = [x, rows];
+  const moveTo = (next: Int32Array) => {
+    [y, order] = [permuted(y, placesOf(next, order)), next];
+  };
   for (const [i, parameters] of p.blocks.entries()) {
     // Every other block shifts its windows by half a window, unless one window is the whole grid.
-    const shift = i % 2 === 1 && sizes.side > sizes.window ? sizes.window >> 1 : 0;
+    const shift = i % 2 === 1 && side > window ? window >> 1 : 0;
+    moveTo(windowOrder(side, window, shift));
     y = block(parameters, y, { ...sizes, shift, rate: sizes.rates[i]! }, fold(keys, `blocks.${i}`));
   }
-  return p.downsample ? mergePatches(p.downsample, y, sizes.side) : y;
+  moveTo(p.downsample ? mergeOrder(side) : rows);
+  return p.downsample ? mergePatches(p.downsample, y) : y;
 }
 
 interface BlockSizes extends StageSizes {
@@ -228,6 +240,7 @@ interface BlockSizes extends StageSizes {
   rate: number;
 }
 
+/** x [B, S², C], window by window. */
 function block(p: BlockParams, x: Tensor, sizes: BlockSizes, keys: Keys | undefined): Tensor {
   const attended = windowAttention(p.attn, layerNorm(p.norm1, x), sizes);
   const y = tf.add(x, dropPath(attended, sizes.rate, fold(keys, 'attn')));
@@ -235,48 +248,24 @@ function block(p: BlockParams, x: Tensor, sizes: BlockSizes, keys: Keys | undefi
   return tf.add(y, dropPath(mlp, sizes.rate, fold(keys, 'mlp')));
 }
 
-/** Attention inside of windows, x [B, S², C]. */
+/** Attention inside of windows, x [B, S², C] window by window. */
 function windowAttention(p: BlockParams['attn'], x: Tensor, sizes: BlockSizes): Tensor {
   const { side: S, window: W, heads: H, shift } = sizes;
   const [B, , C] = x.shape as [number, number, number];
-  const perSide = S / W;
-  const windows = perSide * perSide;
+  const windows = (S / W) ** 2;
   const N = W * W;
+  const D = C / H;
 
-  const grid = roll(tf.reshape(x, [B, S, S, C]), -shift);
-  const apart = tf.transpose(tf.reshape(grid, [B, perSide, W, perSide, W, C]), [0, 1, 3, 2, 4, 5]);
-  const tokens = tf.reshape(apart, [B, windows, N, C]);
-
-  const [q, k, v] = tf
-    .split(linear(p.qkv, tokens), 3, -1)
-    .map((part) => tf.transpose(tf.reshape(part, [B, windows, N, H, C / H]), [0, 1, 3, 2, 4])); // [B, windows, H, N, D]
+  // From windows, tokens, (q, k, v), heads to (q, k, v), windows, heads, tokens.
+  const rows = tf.reshape(linear(p.qkv, x), [B, windows * N * 3 * H, D]);
+  const apart = permuted(rows, transposedPlaces([windows, N, 3, H], [2, 0, 3, 1]));
+  const [q, k, v] = tf.split(apart, 3, 1).map((part) => tf.reshape(part, [B, windows, H, N, D]));
   const bias = tf.gather(p.relative_position_bias_table, relativePositions(W)); // [N·N, H]
   let mask: Tensor = tf.transpose(tf.reshape(bias, [N, N, H]), [2, 0, 1]); // [H, N, N]
   if (shift > 0) mask = tf.add(mask, shiftMask(S, W, shift)); // [windows, H, N, N]
-  const attended = tf.transpose(attend(q!, k!, v!, { mask }), [0, 1, 3, 2, 4]); // [B, windows, N, H, D]
-
-  const projected = tf.reshape(linear(p.proj, tf.reshape(attended, [B, windows, N, C])), [
-    B,
-    perSide,
-    perSide,
-    W,
-    W,
-    C,
-  ]);
-  const together = tf.reshape(tf.transpose(projected, [0, 1, 3, 2, 4, 5]), [B, S, S, C]);
-  return tf.reshape(roll(together, shift), [B, S * S, C]);
-}
-
-/** torch.roll of x [B, S, S, C] by `shift` along both sides. */
-function roll(x: Tensor, shift: number): Tensor {
-  if (shift === 0) return x;
-  const rollAxis = (y: Tensor, axis: number) => {
-    const size = y.shape[axis]!;
-    const cut = (size - shift) % size;
-    const [head, tail] = tf.split(y, [cut, size - cut], axis);
-    return tf.concat([tail!, head!], axis);
-  };
-  return rollAxis(rollAxis(x, 1), 2);
+  const attended = tf.reshape(attend(q!, k!, v!, { mask }), [B, windows * H * N, D]);
+  const together = permuted(attended, transposedPlaces([windows, H, N], [0, 2, 1]));
+  return linear(p.proj, tf.reshape(together, [B, S * S, C]));
 }
 
 /** [N·N] rows of the bias table for each pair of tokens of a window: (Δrow + W-1)·(2W-1) + Δcolumn + W-1. */
@@ -317,14 +306,10 @@ function shiftMask(side: number, window: number, shift: number): Tensor {
   return tf.tensor(mask, [perSide * perSide, 1, tokens, tokens]);
 }
 
-/** [B, S², C] -> [B, (S/2)², 2C]: four neighbours side by side, in the order (0,0), (1,0), (0,1), (1,1) of (row, column). */
-function mergePatches(p: NonNullable<StageParams['downsample']>, x: Tensor, side: number): Tensor {
-  const [B, , C] = x.shape as [number, number, number];
-  const half = side / 2;
-  // [B, row pair, row, column pair, column, C] -> [B, row pair, column pair, column, row, C]
-  const neighbours = tf.transpose(tf.reshape(x, [B, half, 2, half, 2, C]), [0, 1, 3, 4, 2, 5]);
-  const merged = tf.reshape(neighbours, [B, half * half, 4 * C]);
-  return linear(p.reduction, layerNorm(p.norm, merged));
+/** [B, S², C], two by two -> [B, (S/2)², 2C]: four neighbours side by side. */
+function mergePatches(p: NonNullable<StageParams['downsample']>, x: Tensor): Tensor {
+  const [B, tokens, C] = x.shape as [number, number, number];
+  return linear(p.reduction, layerNorm(p.norm, tf.reshape(x, [B, tokens / 4, 4 * C])));
 }
 
 /**
