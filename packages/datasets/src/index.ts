@@ -88,6 +88,8 @@ export {
   type ExampleSource,
   type ExampleText,
   type ExampleUnit,
+  type HeldOut,
+  holdOut,
   type ReadableExample,
   withoutExamples,
 } from './training/source.js';

@@ -6,35 +6,35 @@ import type { Engine } from '@pengi/jit';
 import { type TrainTask, validationLoss } from '@pengi/train';
 import { SHOWN } from '../runs/clips.js';
 import { EMBEDDINGS } from '../runs/facts.js';
-import type { SampleFacts } from './facts.js';
 import type { Stage } from './stages.js';
 
 /** Samples that are embedded at each evaluation. */
 const EMBEDDED = 200;
 
-export interface EvaluationOptions<S> {
+export interface EvaluationOptions {
   engine: Engine;
   /** Samples of a batch. */
   batch: number;
-  /** Those of the validation samples that the model is asked about, and that are embedded. */
-  listened: readonly S[];
+  /** Places of the validation samples that the model is asked about, and that are embedded. */
+  listened: readonly number[];
   /** The run folder, for the embeddings of the newest evaluation. */
   out: string;
 }
 
 /** The task with its evaluation; without validation samples it has none. */
-export async function withEvaluation<S, Loaded, P, B>(
+export async function withEvaluation<Loaded, P, B>(
   task: TrainTask<P, B>,
-  { samples, task: taskOf, listen }: Stage<S, Loaded, P, B>,
-  { engine, batch, listened, out }: EvaluationOptions<S>,
+  { samples, task: taskOf, listen }: Stage<Loaded, P, B>,
+  { engine, batch, listened, out }: EvaluationOptions,
 ): Promise<TrainTask<P, B>> {
-  const { validation, load } = samples;
-  if (validation.length === 0) return task;
-  const over = taskOf((step) => load(validation.slice(step * batch, (step + 1) * batch)));
+  const { held, validation } = samples;
+  if (held.length === 0) return task;
+  const places = [...held.keys()];
+  const over = taskOf((step) => validation(places.slice(step * batch, (step + 1) * batch)));
   const batches = [];
-  for (let step = 0; step * batch < validation.length; step++) batches.push(await over.batch(step));
+  for (let step = 0; step * batch < held.length; step++) batches.push(await over.batch(step));
   const lossOf = validationLoss(task, batches, engine);
-  const heard = await load(listened);
+  const heard = await validation(listened);
   return {
     ...task,
     async evaluate(params, step, signal) {
@@ -55,7 +55,7 @@ const CANDIDATES = 5000;
  * The samples that are embedded, those that are asked about first: by chance, but of as many prompts, targets and recordings
  * as there are before any comes again.
  */
-export function chosenSamples<S extends SampleFacts>(
+export function chosenSamples<S extends { prompt?: string; target?: string; audio?: string | undefined }>(
   samples: readonly S[],
   seed: number,
   count = EMBEDDED,

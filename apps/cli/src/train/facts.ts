@@ -1,35 +1,48 @@
 /** What a report tells about a run besides its numbers: config, data, machine, versions, the samples that are listened to. */
+import { createHash } from 'node:crypto';
 import { availableParallelism, cpus, hostname, totalmem } from 'node:os';
 import type { Engine } from '@pengi/jit';
 import type { RunFacts } from '../runs/facts.js';
 import { commit, ownVersion } from '../versions.js';
-import type { TrainConfig } from './config.js';
-import type { Samples } from './stages.js';
+import type { RunConfig } from './config.js';
+import type { HeldExample, TrainData } from './data.js';
 
-/** @param listened of the validation samples; those that are no recordings are left out */
-export async function factsOf<S extends SampleFacts>({
+/** @param listened of the validation samples; those that are no files are left out */
+export async function factsOf({
   config,
-  samples,
-  dataSha256,
+  data,
+  held,
   engine,
   listened,
 }: {
-  config: TrainConfig;
-  samples: Samples<S, unknown>;
-  dataSha256: string;
+  config: RunConfig;
+  data: TrainData;
+  /** The validation samples. */
+  held: readonly HeldExample[];
   engine: Engine;
-  listened: readonly S[];
+  listened: readonly ListenedSample[];
 }): Promise<RunFacts> {
-  const { training, validation } = samples;
+  const { sources, shares, fingerprint } = data.training;
+  const [prompts, targets] = [new Map<string, number>(), new Map<string, number>()];
+  for (const { entries } of sources)
+    for await (const { texts } of entries())
+      for (const { prompt, target } of texts) {
+        count(prompts, prompt);
+        count(targets, target);
+      }
   return {
     config,
     data: {
-      training: training.length,
-      validation: validation.length,
-      recordings: count([...training, ...validation].map(({ audio }) => audio)).length,
-      'most frequent prompts': top(training.map(({ prompt }) => prompt)),
-      'most frequent targets': top(training.map(({ target }) => target)),
-      sha256: dataSha256,
+      ...Object.fromEntries(
+        sources.map(({ name, length }, i) => [
+          name,
+          `${length} examples, ${(100 * (shares[i] as number)).toPrecision(3)} % of what is drawn`,
+        ]),
+      ),
+      validation: held.length,
+      'most frequent prompts': top(prompts),
+      'most frequent targets': top(targets),
+      sha256: createHash('sha256').update(fingerprint).digest('hex'),
     },
     environment: {
       pengi: ownVersion(),
@@ -43,29 +56,31 @@ export async function factsOf<S extends SampleFacts>({
       memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     },
     clips: listened.flatMap(({ id, audio, prompt, target }) =>
-      id !== undefined && audio !== undefined && prompt !== undefined && target !== undefined
-        ? [{ id, audio, prompt, target }]
-        : [],
+      audio === undefined ? [] : [{ id, audio, prompt, target }],
     ),
   };
 }
 
-/** What examples have; documents lack most of it. */
-export type SampleFacts = Partial<Record<'id' | 'audio' | 'prompt' | 'target', string>>;
+/** A validation sample that the model is asked about. */
+export interface ListenedSample {
+  readonly id: string;
+  readonly prompt: string;
+  readonly target: string;
+  /** Of one that is a file. */
+  readonly audio: string | undefined;
+  /** Its place among the validation samples. */
+  readonly place: number;
+}
 
 /** So many of the most frequent texts are told. */
 const TOP = 8;
 
-function top(texts: readonly (string | undefined)[]): string[] | undefined {
-  const counted = count(texts);
-  if (counted.length === 0) return undefined;
-  const named = counted.slice(0, TOP).map(([text, n]) => `${n} x ${text}`);
-  return counted.length > TOP ? [...named, `and ${counted.length - TOP} others`] : named;
+function top(counts: ReadonlyMap<string, number>): string[] {
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  const named = sorted.slice(0, TOP).map(([text, n]) => `${n} x ${text}`);
+  return sorted.length > TOP ? [...named, `and ${sorted.length - TOP} others`] : named;
 }
 
-/** Each text with how often it is there, the most frequent first. */
-function count(texts: readonly (string | undefined)[]): [text: string, n: number][] {
-  const counts = new Map<string, number>();
-  for (const text of texts) if (text !== undefined) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]);
+function count(counts: Map<string, number>, text: string): void {
+  counts.set(text, (counts.get(text) ?? 0) + 1);
 }

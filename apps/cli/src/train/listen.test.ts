@@ -6,9 +6,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { pengiSpec } from 'pengi';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TINY } from '../testing/models.js';
-import type { ClipExample } from './data.js';
 import { chosenSamples } from './evaluation.js';
-import { listenClap, listenLanguage, listenPengi } from './listen.js';
+import { type ListenedClip, listenClap, listenLanguage, listenPengi } from './listen.js';
 
 /** An engine that tells what was compiled and not disposed of. */
 function countingEngine(engine: Engine) {
@@ -41,9 +40,9 @@ beforeEach(() => {
 });
 
 const FRAMES = 31;
-const samples = ['a dog', 'a cat', 'it is a dog'].map((target, i): ClipExample => {
+const samples = ['a dog', 'a cat', 'it is a dog'].map((target, i): ListenedClip => {
   const logMel = Float32Array.from({ length: FRAMES * 64 }, (_, n) => -40 + 20 * Math.sin((n * (i + 1)) / 7));
-  return { id: `${i}.wav`, audio: `/${i}.wav`, prompt: 'question: what is it?', target, fields: {}, logMel };
+  return { id: `${i}.wav`, prompt: 'question: what is it?', target, logMel };
 });
 
 describe('what a model under training is asked', () => {

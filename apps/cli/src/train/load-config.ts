@@ -1,32 +1,82 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { PengiError, validate } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { createJiti } from 'jiti';
-import { type TrainConfig, trainConfigSchema } from './config.js';
+import {
+  type RunConfig,
+  type SourceConfig,
+  type Sources,
+  type TrainConfig,
+  type TrainConfigInput,
+  trainConfigSchema,
+} from './config.js';
 
 /**
  * Reads a config from JSON, or from the default export of a TypeScript or JavaScript module. Paths in it count from its
  * folder.
  * @throws PengiError E_NOT_FOUND, E_CONFIG that names each wrong field
  */
-export async function loadTrainConfig(path: string): Promise<TrainConfig> {
-  const config = validate(trainConfigSchema, await readModule(resolve(path), path), { file: path });
-  const from = (relative: string) => resolve(dirname(path), relative);
+export async function loadTrainConfig(path: string): Promise<RunConfig> {
+  return completeConfig((await readModule(resolve(path), path)) as TrainConfigInput, dirname(path), path);
+}
+
+/**
+ * A config with its defaults, and with absolute paths.
+ * @param folder that paths count from
+ * @param shown what errors call the config
+ * @throws PengiError E_CONFIG that names each wrong field
+ */
+export function completeConfig(input: TrainConfigInput, folder: string, shown: string): RunConfig {
+  const config = validate(trainConfigSchema, input, { file: shown });
   const { data, from: parts } = config;
+  const from = (path: string) => resolve(folder, path);
+  const isAddress = (path: string) => /^https?:/.test(path);
+  const located = (source: SourceConfig): SourceConfig => {
+    if ('shards' in source)
+      return { shards: [source.shards].flat().map((shard) => (isAddress(shard) ? shard : from(shard))) };
+    const root = source.root === undefined ? {} : { root: from(source.root) };
+    return 'manifest' in source
+      ? { ...source, manifest: from(source.manifest), ...root }
+      : { ...source, ...root };
+  };
+  const all = (sources: Sources): Sources =>
+    Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, located(source)]));
+  const { manifest, root, sources: given, validation, ...rest } = data;
+  const wrong = wrongChoice(config);
+  if (wrong !== undefined) throw new PengiError('E_CONFIG', wrong, { file: shown });
+  const one =
+    manifest === undefined
+      ? {}
+      : { [basename(manifest, extname(manifest))]: { manifest, ...(root !== undefined && { root }) } };
   return {
     ...config,
     data: {
-      ...data,
-      manifest: from(data.manifest),
-      ...(data.root === undefined ? {} : { root: from(data.root) }),
-      validation: typeof data.validation === 'string' ? from(data.validation) : data.validation,
+      ...rest,
+      sources: all(given ?? one),
+      ...(data.sets !== undefined && { sets: from(data.sets) }),
+      validation:
+        typeof validation === 'number'
+          ? validation
+          : all(typeof validation === 'string' ? { validation: { manifest: validation } } : validation),
       cache: data.cache === null ? null : from(data.cache),
     },
     from: Object.fromEntries(
-      Object.entries(parts).flatMap(([name, folder]) => (folder === undefined ? [] : [[name, from(folder)]])),
+      Object.entries(parts).flatMap(([name, dir]) => (dir === undefined ? [] : [[name, from(dir)]])),
     ),
   };
+}
+
+/** What a schema of fields alone does not say. */
+function wrongChoice({ data, steps, epochs, from, mapperOnly, frozen }: TrainConfig): string | undefined {
+  if ((data.manifest === undefined) === (data.sources === undefined))
+    return 'data needs either manifest or sources';
+  if ((steps === undefined) === (epochs === undefined)) return 'either steps or epochs is needed';
+  const { model, ...parts } = from;
+  if (model !== undefined && Object.values(parts).some((part) => part !== undefined))
+    return 'from names a whole model and parts: a model has all of its own';
+  if (mapperOnly && frozen) return 'mapperOnly says what is frozen: leave one of the two out';
+  return undefined;
 }
 
 async function readModule(path: string, shown: string): Promise<unknown> {

@@ -1,20 +1,19 @@
 /** `pengi train`: a config to a run folder with a model. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { isPengiError, type NdArray, type Tree } from '@pengi/core';
-import { createSampler } from '@pengi/datasets';
-import type { Engine } from '@pengi/jit';
 import { cosineWarmupDecay, linearWarmupDecay } from '@pengi/nn';
 import type { ExampleClip } from '@pengi/report';
-import { type Communicator, partOf, train } from '@pengi/train';
+import { type BestPoint, type Communicator, checkpointParams, type TrainTask, train } from '@pengi/train';
 import type { Context } from '../context.js';
 import { readClips, stillOf } from '../runs/clips.js';
 import { factsFile } from '../runs/facts.js';
 import { writeRunReport } from '../runs/report.js';
-import type { TrainConfig } from './config.js';
-import { openClips, readExamples, sha256Of } from './data.js';
+import type { RunConfig } from './config.js';
+import { type HeldExample, openData, type TrainData } from './data.js';
 import { chosenSamples, withEvaluation } from './evaluation.js';
-import { factsOf, type SampleFacts } from './facts.js';
+import { factsOf, type ListenedSample } from './facts.js';
 import { clapStage, languageStage, pengiStage, type Stage, type StageInput } from './stages.js';
 import { watched } from './watch.js';
 
@@ -22,7 +21,7 @@ export type TaskName = 'clap' | 'lm' | 'pengi';
 
 export interface RunOptions {
   task: TaskName;
-  config: TrainConfig;
+  config: RunConfig;
   /** The run folder; the finished model is in `model` below it. */
   out: string;
   resume: boolean;
@@ -38,114 +37,156 @@ export interface RunResult {
   loss: number | undefined;
   validationLoss: number | undefined;
   seconds: number;
+  /** The best evaluation, if there were any. */
+  best?: BestPoint;
+  /** Whether the run ended since evaluations got no better. */
+  stoppedEarly?: boolean;
 }
 
 /** @throws PengiError for what is wrong with the data, with the models to start from, or with the run folder */
 export async function runTraining(context: Context, options: RunOptions): Promise<RunResult> {
-  const { config, task } = options;
-  const data = await readExamples(config, context);
-  context.say(`${data.training.length} examples to train on, ${data.validation.length} to validate with`);
-  const open: { close(): Promise<void> }[] = [];
-  const input: StageInput = {
-    config,
-    data,
-    warn: context.warn,
-    async clips(frontend) {
-      const clips = await openClips(frontend, [...data.training, ...data.validation], config, {
-        ...context,
-        communicator: options.communicator,
-        signal: options.signal,
-      });
-      open.push(clips);
-      return clips.samples(data);
-    },
-  };
-  const engine = await context.engine();
-  const fitted = { engine, context, options, dataSha256: sha256Of(data.training) };
+  const { config, task, signal, communicator } = options;
+  const data = await openData(config, task === 'lm' ? 'clip' : config.data.unit, context);
   try {
+    const { training, validation } = data;
+    const batch = Math.min(config.batch, training.length);
+    context.say(
+      `${training.length} examples to train on, ${validation?.examples.length ?? 0} to validate with`,
+    );
+    const input: StageInput = { config, data, batch, context: { ...context, communicator, signal } };
+    const fitted = { data, batch, context, options };
     if (task === 'clap') return await fit(await clapStage(input), fitted);
     if (task === 'lm') return await fit(await languageStage(input), fitted);
     return await fit(await pengiStage(input), fitted);
   } finally {
-    await Promise.all(open.map((one) => one.close()));
+    await data.close();
   }
 }
 
 interface FitOptions {
-  engine: Engine;
+  data: TrainData;
+  batch: number;
   context: Context;
   options: RunOptions;
-  /** Identifies what is trained on. */
-  dataSha256: string;
 }
 
-async function fit<S extends SampleFacts, Loaded, P, B>(
-  stage: Stage<S, Loaded, P, B>,
-  { engine, context, options, dataSha256 }: FitOptions,
+async function fit<Loaded, P, B>(
+  stage: Stage<Loaded, P, B>,
+  { data, batch, context, options }: FitOptions,
 ): Promise<RunResult> {
   const { config, out, resume, signal, task: name, communicator } = options;
   const { modelConfig, samples } = stage;
-  const { steps, learningRate, warmupSteps, weightDecay, clipNorm, seed } = config;
-  const batch = Math.min(config.batch, samples.training.length);
-  const sampler = createSampler({ epochs: samples.training.length }, seed);
-  const task = stage.task((step, part) =>
-    samples.load(partOf(sampler.batch(step, batch), part).map((i) => samples.training[i]!)),
-  );
-  const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
-  const cursor = (step: number) => ({ epochs: (step * batch) / samples.training.length });
-  const listened = chosenSamples(samples.validation, seed);
-  const evaluated = await withEvaluation(task, stage, { engine, batch, listened, out });
-  const facts = await factsOf({ config, samples, dataSha256, engine, listened });
+  const { length, fingerprint } = data.training;
+  const steps = config.steps ?? Math.ceil(((config.epochs as number) * length) / batch);
+  const engine = await context.engine();
   const first = !communicator || communicator.rank === 0;
-  const clips = first ? await readClips(facts) : new Map<string, ExampleClip>();
-  const result = await watched(
-    context,
-    { dir: out, title: task.name, still: stillOf(clips) },
-    ({ observers, progress }) =>
-      train<P, B>(
-        { ...evaluated, cursor },
-        {
-          engine,
-          dir: out,
-          steps,
-          schedule: schedule({ learningRate, warmupSteps, totalSteps: steps }),
-          optimizer: { weightDecay },
-          ...(clipNorm === null ? {} : { clipNorm }),
-          seed,
-          record: { task: name, model: modelConfig, batch, dataSha256 },
-          checkpointEvery: config.checkpointEvery,
-          evaluateEvery: config.evaluateEvery,
-          keep: config.keep,
-          ...(evaluated.evaluate && { best: { metric: 'validationLoss', mode: 'min' } }),
-          resume: resume ? 'auto' : false,
-          signal,
-          ...(communicator && { communicator }),
-          observers: [...observers, factsFile(out, facts)],
-          progress,
-          warn: context.warn,
-        },
-      ),
-  );
-  const finished: Omit<RunResult, 'model'> = {
-    steps: result.step,
-    loss: result.losses.at(-1)?.loss,
-    validationLoss: result.evaluations.at(-1)?.values.validationLoss,
-    seconds: Math.round(result.seconds * 10) / 10,
-  };
-  if (result.interrupted) return { model: undefined, ...finished };
-  const model = join(out, 'model');
-  if (!first) return { model, ...finished };
-  await saveModelFolder(model, {
-    config: modelConfig,
-    tensors: result.params as Tree<NdArray>,
-    card: {
-      title: `${task.name}, trained by pengi train`,
-      text: `${steps} steps on ${samples.training.length} examples.`,
+  try {
+    const task = stage.task((step, part) => samples.batch(step, batch, part));
+    const listened = chosenSamples(await listenable(samples.held, data), config.seed);
+    const places = listened.map(({ place }) => place);
+    const evaluated = await withEvaluation(task, stage, { engine, batch, listened: places, out });
+    const facts = await factsOf({ config, data, held: samples.held, engine, listened });
+    const clips = first ? await readClips(facts) : new Map<string, ExampleClip>();
+    const best = evaluated.evaluate && bestOf(config);
+    const dataSha256 = createHash('sha256').update(fingerprint).digest('hex');
+    const result = await watched(
+      context,
+      { dir: out, title: task.name, still: stillOf(clips) },
+      ({ observers, progress }) =>
+        train<P, B>(
+          { ...evaluated, cursor: (step) => ({ epochs: (step * batch) / length }) },
+          {
+            engine,
+            dir: out,
+            steps,
+            ...trainOptions(config, steps),
+            record: { task: name, model: modelConfig, batch, dataSha256 },
+            ...(best && { best }),
+            resume: resume ? 'auto' : false,
+            signal,
+            ...(communicator && { communicator }),
+            observers: [...observers, factsFile(out, facts)],
+            progress,
+            warn: context.warn,
+          },
+        ),
+    );
+    const finished: Omit<RunResult, 'model'> = {
+      steps: result.step,
+      loss: result.losses.at(-1)?.loss,
+      validationLoss: result.evaluations.at(-1)?.values.validationLoss,
+      seconds: Math.round(result.seconds * 10) / 10,
+      ...(result.best && { best: result.best }),
+      ...(result.earlyStop?.stopped && { stoppedEarly: true }),
+    };
+    if (result.interrupted) return { model: undefined, ...finished };
+    const model = join(out, 'model');
+    if (!first) return { model, ...finished };
+    const chosen = config.result ?? (config.earlyStop ? 'best' : 'last');
+    const isBest = chosen === 'best' && result.best !== undefined && result.best.step !== result.step;
+    await saveModelFolder(model, {
+      config: modelConfig,
+      tensors: (isBest ? await bestParams(out, task) : result.params) as Tree<NdArray>,
+      card: {
+        title: `${task.name}, trained by pengi train`,
+        text: `${isBest ? `Step ${result.best?.step} of ${result.step}` : `${result.step} steps`} on ${length} examples.`,
+      },
+    });
+    await writeRunReport(out).catch((error: unknown) => {
+      if (!isPengiError(error)) throw error;
+      context.warn(`there is no report: ${error.line}`); // the model is there, and that is what was wanted
+    });
+    return { model, ...finished };
+  } finally {
+    await samples.close();
+  }
+}
+
+/** What `train` is told of a config, but for where and with what it runs. */
+function trainOptions(config: RunConfig, steps: number) {
+  const { learningRate, warmupSteps, floor, beta2, weightDecay, noDecay, rates, clipNorm } = config;
+  const { emaDecay, earlyStop } = config;
+  const schedule = config.schedule === 'cosine' ? cosineWarmupDecay : linearWarmupDecay;
+  return {
+    schedule: schedule({ learningRate, warmupSteps, totalSteps: steps, floor }),
+    optimizer: {
+      beta2,
+      weightDecay,
+      ...(noDecay && { noDecay }),
+      ...(rates && { groups: Object.entries(rates).map(([match, rate]) => ({ match: [match], rate })) }),
     },
-  });
-  await writeRunReport(out).catch((error: unknown) => {
-    if (!isPengiError(error)) throw error;
-    context.warn(`there is no report: ${error.line}`); // the model is there, and that is what was wanted
-  });
-  return { model, ...finished };
+    ...(clipNorm !== null && { clipNorm }),
+    ...(emaDecay !== undefined && { emaDecay }),
+    ...(earlyStop && { earlyStop }),
+    seed: config.seed,
+    accumulate: config.accumulate,
+    checkpointEvery: config.checkpointEvery,
+    evaluateEvery: config.evaluateEvery,
+    keep: config.keep,
+  };
+}
+
+function bestOf({ earlyStop }: RunConfig) {
+  const { metric = 'validationLoss', mode = 'min' } = earlyStop ?? {};
+  return { metric, mode } as const;
+}
+
+async function bestParams<P, B>(out: string, { params, plain }: TrainTask<P, B>) {
+  const found = await checkpointParams<P>(out, 'best', params);
+  return plain?.(found) ?? found;
+}
+
+/** What is known of validation samples, with the file of those that are files. */
+async function listenable(
+  held: readonly HeldExample[],
+  { validation }: TrainData,
+): Promise<ListenedSample[]> {
+  const { sources } = validation?.mixture ?? { sources: [] };
+  return Promise.all(
+    held.map(async ({ set, texts, source, index }, place) => {
+      const { id, prompt, target } = texts[0]!;
+      const { file } = sources[source]!.isFiles ? await sources[source]!.read(index) : { file: undefined };
+      return { id: `${set}/${id}`, prompt, target, audio: file, place };
+    }),
+  );
 }

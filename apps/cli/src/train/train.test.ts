@@ -36,7 +36,7 @@ describe('loadTrainConfig', () => {
   it('reads TypeScript, counts paths from the folder of the config, and fills in defaults', async () => {
     const config = await loadTrainConfig(at('pengi.ts'));
     expect(config).toMatchObject({ steps: 2, learningRate: 1e-3, clipNorm: 1 });
-    expect(config.data.manifest).toBe(at('data.csv'));
+    expect(config.data.sources).toEqual({ data: { manifest: at('data.csv') } });
     expect(config.from).toEqual({ clap: at('clap/model'), language: at('lm/model') });
   });
 });
@@ -60,7 +60,7 @@ describe('train', () => {
       const log = await readLog(at(`${what}/log.jsonl`));
       const [evaluation] = log.filter((line) => line.event === 'evaluation');
       const samples = evaluation?.samples ?? [];
-      expect(samples.map(({ id }) => id.replace(/\.wav.*/, '')).sort()).toEqual(
+      expect(samples.map(({ id }) => id.replace(/^data\/|\.wav.*/g, '')).sort()).toEqual(
         what === 'lm' ? ['4', '5'] : ['4', '4', '5', '5'],
       );
       for (const { target } of samples) expect(target).toMatch(/kind [012]$/);

@@ -84,6 +84,7 @@ export async function shardSource(
     length: table.length,
     fingerprint: table.fingerprint(),
     notes,
+    isFiles: false,
     order(rng) {
       const { indices, sequence } = shuffledByWindow(table.ranges, window, rng);
       upcoming.clear();
@@ -94,11 +95,14 @@ export async function shardSource(
       return indices;
     },
     async *entries() {
+      let clip = -1;
       for (const shard of shards)
         for (const { key, notes: said } of (await indexOf(shard, cache, progress)).samples) {
           const facts = factsOf(key, said, options);
-          if (unit === 'clip' && facts.texts.length > 0) yield entryOf(facts, facts.texts, name, unit);
-          if (unit === 'text') for (const text of facts.texts) yield entryOf(facts, [text], name, unit);
+          if (facts.texts.length === 0) continue;
+          clip++;
+          const examples = unit === 'clip' ? [facts.texts] : facts.texts.map((text) => [text]);
+          for (const texts of examples) yield { ...entryOf(facts, texts, name, unit), clip };
         }
     },
     read,

@@ -82,12 +82,14 @@ describe('shards that webdataset wrote', () => {
         id: '000000#1',
         texts: [{ id: '000000#1', prompt: 'generate audio caption', target: 'caption 0' }],
         sources: [],
+        clip: 0,
       },
       {
         set: 'webdataset',
         id: '000000#2',
         texts: [{ id: '000000#2', prompt: 'generate audio caption', target: 'again 0' }],
         sources: [],
+        clip: 0,
       },
     ]);
     const texts = await shardSource(fixture('webdataset-000001.tar'), { prompt: 'what is it' });

@@ -53,6 +53,7 @@ export function listSource(rows: readonly TextOfFile[], options: ListSourceOptio
     length: examples.length,
     fingerprint: hash.digest('hex'),
     notes,
+    isFiles: true,
     order: (rng) => shuffle(Uint32Array.from(examples.keys()), rng),
     async *entries() {
       yield* examples;
@@ -71,7 +72,6 @@ export function listSource(rows: readonly TextOfFile[], options: ListSourceOptio
 export const MAX_AUDIO_BYTES = 2 ** 30;
 
 interface FileExample extends ExampleEntry {
-  readonly clip: number;
   readonly file: string;
   readonly name: string;
 }

@@ -196,12 +196,12 @@ describe('crops at random', () => {
     const { cropped } = await import('./variation.js');
     const logMel = Float32Array.from({ length: 10 }, (_, i) => i);
     const size = { frames: 4, mels: 1, topDb: null };
-    expect([...cropped(logMel, size, { crop: 0, gainDb: 0 })]).toEqual([0, 1, 2, 3]);
-    expect([...cropped(logMel, size, { crop: 0.9999, gainDb: 0 })]).toEqual([6, 7, 8, 9]);
+    expect([...cropped(logMel, size, { crop: 0, gainDb: 0, response: [] })]).toEqual([0, 1, 2, 3]);
+    expect([...cropped(logMel, size, { crop: 0.9999, gainDb: 0, response: [] })]).toEqual([6, 7, 8, 9]);
     const rng = createRng(1);
     const firsts = Array.from(
       { length: 700 },
-      () => cropped(logMel, size, { crop: rng.uniform(), gainDb: 0 })[0],
+      () => cropped(logMel, size, { crop: rng.uniform(), gainDb: 0, response: [] })[0],
     );
     for (let first = 0; first <= 6; first++)
       expect(firsts.filter((found) => found === first).length).toBeGreaterThan(60);

@@ -174,19 +174,19 @@ export function createExampleLoader(mixture: Mixture, options: ExampleLoaderOpti
     return batch;
   };
 
-  const underWay = new Map<string, Promise<LoadedExample[]>>();
+  const underWay = new Map<string, { of: number; batch: Promise<LoadedExample[]> }>();
   return {
     frames,
     mels: config.mels,
     stats,
     async batch(step, count, part = { index: 0, count: 1 }) {
       const keyOf = (wanted: number) => [wanted, count, part.index, part.count].join();
-      const batch = underWay.get(keyOf(step)) ?? start(step, count, part);
-      const next = Array.from({ length: ahead }, (_, i) => step + 1 + i);
-      const keys = new Set(next.map(keyOf));
-      for (const key of [...underWay.keys()]) if (!keys.has(key)) underWay.delete(key);
-      for (const wanted of next)
-        if (!underWay.has(keyOf(wanted))) underWay.set(keyOf(wanted), start(wanted, count, part));
+      const { batch } = underWay.get(keyOf(step)) ?? { batch: start(step, count, part) };
+      underWay.delete(keyOf(step));
+      // Other parts of this very step may be still to come.
+      for (const [key, { of }] of underWay) if (of < step || of > step + ahead) underWay.delete(key);
+      for (let of = step + 1; of <= step + ahead; of++)
+        if (!underWay.has(keyOf(of))) underWay.set(keyOf(of), { of, batch: start(of, count, part) });
       return batch;
     },
     load: (draws) => loadAll(draws.map((draw) => loadOne(draw))),
@@ -254,7 +254,7 @@ function checked({ augment = {}, cacheBytes, ...options }: ExampleLoaderOptions)
 
 /** What evaluation hears. */
 function plain({ texts }: ReadableExample, { crop }: FrontendConfig): Variation {
-  return { text: texts[0]!, speed: 0, gainDb: 0, crop: crop === 'centre' ? 0.5 : 0 };
+  return { text: texts[0]!, speed: 0, gainDb: 0, response: [], crop: crop === 'centre' ? 0.5 : 0 };
 }
 
 function rangeOf(size: number, { index, count }: Part): { from: number; to: number } {

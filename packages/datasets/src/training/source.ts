@@ -1,4 +1,4 @@
-import { PengiError, type Rng } from '@pengi/core';
+import { createRng, PengiError, type Rng } from '@pengi/core';
 import { sha256 } from '../files.js';
 
 /** What is said of a recording, or of a part of it: a prompt in, a text out. */
@@ -24,11 +24,11 @@ export interface ExampleEntry {
   readonly texts: readonly ExampleText[];
   /** Where the recording comes from, as `Item.sources`: "freesound:1234". */
   readonly sources: readonly string[];
+  /** The number of the recording within its source: examples that share one share their audio. */
+  readonly clip: number;
 }
 
 export interface ReadableExample extends ExampleEntry {
-  /** The number of the recording within its source: examples that share one share their audio. */
-  readonly clip: number;
   /** The recording, for messages. */
   readonly file: string;
   /** Relative to the source, for provenance. */
@@ -46,6 +46,8 @@ export interface ExampleSource {
   readonly fingerprint: string;
   /** What was left out on opening and why, for people. */
   readonly notes: readonly string[];
+  /** Whether each recording is a file of its own, which `read` names. */
+  readonly isFiles: boolean;
   /** All indices in an order drawn by `rng`, which depends on nothing else. Sources in shards keep neighbours near. */
   order(rng: Rng): Uint32Array;
   /** All examples by index, without touching audio where that can be helped. */
@@ -87,6 +89,44 @@ export function withoutExamples(source: ExampleSource, excluded: ReadonlySet<num
     },
     read: (place) => source.read(kept[place] as number),
   };
+}
+
+/** Which examples are held out for validation. */
+export interface HeldOut {
+  /** Indices within the source. */
+  readonly validation: ReadonlySet<number>;
+  /** Of those that are for neither, such as the rows of a split "test". */
+  readonly unused: ReadonlySet<number>;
+}
+
+/**
+ * Divides a source for training and validation, without touching audio. Where texts have a field `split` that says "valid" or
+ * "validation", these are held out, and what is of other splits than "train" is for neither; else the share of the recordings
+ * that is given, drawn by the seed. No recording is on both sides.
+ */
+export async function holdOut(
+  source: ExampleSource,
+  { share, seed }: { readonly share: number; readonly seed: number },
+): Promise<HeldOut> {
+  const clips: number[] = [];
+  const splits: (string | undefined)[] = [];
+  for await (const { clip, texts } of source.entries()) {
+    clips.push(clip);
+    splits.push(texts[0]?.fields?.split);
+  }
+  const indices = (chosen: (index: number) => boolean) => new Set([...clips.keys()].filter(chosen));
+  const isMarked = (index: number) => ['valid', 'validation'].includes(splits[index] ?? '');
+  if (splits.some((_, index) => isMarked(index)))
+    return {
+      validation: indices(isMarked),
+      unused: indices((index) => !isMarked(index) && !['train', undefined].includes(splits[index])),
+    };
+  const order = createRng(seed)
+    .fork('validation')
+    .fork(source.name)
+    .shuffle([...new Set(clips)]);
+  const drawn = new Set(order.slice(0, Math.floor(order.length * share)));
+  return { validation: indices((index) => drawn.has(clips[index] as number)), unused: new Set() };
 }
 
 /** Fisher-Yates, in place. */
