@@ -13,6 +13,7 @@ import { addMetrics } from './commands/metrics.js';
 import { addPull } from './commands/pull.js';
 import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addRecipes } from './commands/recipes.js';
 import { addRuns } from './commands/runs.js';
 import { addTrain } from './commands/train.js';
 import type { SetStatus } from './status.js';
@@ -36,6 +37,7 @@ export function createProgram(setStatus: SetStatus): Command {
     addEmbed,
     addEvents,
     addTrain,
+    addRecipes,
     addRuns,
     addData,
     addBench,

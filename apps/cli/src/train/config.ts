@@ -105,7 +105,10 @@ const dataSchema = z.strictObject({
 /** A training config: what `pengi train --config FILE` reads, and what recipes are. */
 export const trainConfigSchema = z.strictObject({
   data: dataSchema,
-  /** Sizes of a model that starts from scratch, with what is to be different; what `from` names has its own. */
+  /**
+   * Sizes of a model that starts from scratch, with what is to be different: fields of the models' config.json at any depth, or
+   * the short forms below. What `from` names has its own sizes.
+   */
   model: z
     .union([
       z.enum(['small', 'paper']),
@@ -113,6 +116,12 @@ export const trainConfigSchema = z.strictObject({
         preset: z.enum(['small', 'paper']),
         /** Texts beside those of the data whose words a small model is to know. */
         words: z.array(z.string()).optional(),
+        /** Pengi: whether prompts go through CLIP's text tower, or the language model's own embeddings of them are mapped. */
+        textTower: z.boolean().optional(),
+        /** Pengi: both mappers. */
+        mappers: z
+          .strictObject({ kind: z.enum(['transformer', 'mlp']).optional(), layers: count.optional() })
+          .optional(),
       }),
     ])
     .default('small'),

@@ -3,6 +3,7 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { PengiError, validate } from '@pengi/core';
 import { fileError } from '@pengi/core/node';
 import { createJiti } from 'jiti';
+import { z } from 'zod';
 import {
   type RunConfig,
   type SourceConfig,
@@ -18,7 +19,16 @@ import {
  * @throws PengiError E_NOT_FOUND, E_CONFIG that names each wrong field
  */
 export async function loadTrainConfig(path: string): Promise<RunConfig> {
-  return completeConfig((await readModule(resolve(path), path)) as TrainConfigInput, dirname(path), path);
+  const { input, folder } = await readConfig(path);
+  return completeConfig(input, folder, path);
+}
+
+/** What a file says, not checked yet, and the folder that its paths count from. @throws PengiError E_NOT_FOUND, E_CONFIG */
+export async function readConfig(path: string): Promise<{ input: TrainConfigInput; folder: string }> {
+  const input = validate(z.looseObject({ data: z.looseObject({}) }), await readModule(resolve(path), path), {
+    file: path,
+  });
+  return { input: input as TrainConfigInput, folder: dirname(path) };
 }
 
 /**

@@ -239,19 +239,47 @@ async function openTowers({ clap, audio: audioDir = clap, text: textDir = clap }
   };
 }
 
-/** Configs of models that start from scratch. @throws PengiError E_CONFIG */
+/** Configs of models that start from scratch. */
 async function freshConfigs(
   { model }: RunConfig,
   data: TrainData,
 ): Promise<{ clap: ClapConfig; pengi: PengiConfig }> {
-  const { preset, words = [], ...changes } = typeof model === 'string' ? { preset: model } : model;
-  const base =
-    preset === 'paper' ? { clap: CLAP_PAPER, pengi: PENGI_PAPER } : await smallFor(data, words as string[]);
-  const { gpt2, audioMapper, promptMapper, textNorm, stopToken, ...towers } = changes;
-  return {
-    clap: changed(base.clap, towers),
-    pengi: changed(base.pengi, changes),
+  const {
+    preset,
+    words = [],
+    textTower = true,
+    mappers = {},
+    ...changes
+  } = typeof model === 'string' ? { preset: model } : model;
+  const base = preset === 'paper' ? { clap: CLAP_PAPER, pengi: PENGI_PAPER } : await smallFor(data, words);
+  const { gpt2, audioMapper, promptMapper, textNorm, stopToken, ...towers } = changes as Partial<PengiConfig>;
+  const { audioMapper: audio, promptMapper: prompt } = base.pengi;
+  const pengi: PengiConfig = {
+    ...base.pengi,
+    text: textTower ? base.pengi.text : null,
+    audioMapper: mapperAs(audio, mappers),
+    promptMapper: textTower ? mapperAs(prompt, mappers) : sequenceMapper(mapperAs(prompt, mappers)),
   };
+  return { clap: changed(base.clap, towers), pengi: changed(pengi, changes) };
+}
+
+type Mapper = PengiConfig['audioMapper'];
+
+function mapperAs(mapper: Mapper, { kind = mapper.kind as 'transformer', layers }: Mappers): Mapper {
+  if (mapper.kind !== 'transformer') return mapper;
+  const { inputs, width, prefixLength } = mapper;
+  // ClipCap's hidden layer has half the values of the prefix.
+  if (kind === 'mlp') return { kind, inputs, hidden: (width * prefixLength) / 2, width, prefixLength };
+  return { ...mapper, layers: layers ?? mapper.layers };
+}
+
+type Mappers = NonNullable<Exclude<RunConfig['model'], string>['mappers']>;
+
+/** The mapper of a sequence of tokens, in place of one of an embedding. */
+function sequenceMapper(mapper: Mapper): Mapper {
+  if (mapper.kind !== 'transformer') return mapper;
+  const { inputs: _, ...rest } = mapper;
+  return { ...rest, kind: 'sequence' };
 }
 
 /** Small models know the words of their data, and no others. */

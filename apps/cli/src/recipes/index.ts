@@ -1,0 +1,24 @@
+/** The training recipes that come with the program. */
+import { PengiError } from '@pengi/core';
+import { ablationsOf } from './ablations.js';
+import { MINI_RECIPES } from './mini.js';
+import { PAPER_CLAP, PAPER_PENGI } from './paper.js';
+import type { Recipe } from './recipe.js';
+
+export type { Recipe } from './recipe.js';
+
+const bases = [PAPER_CLAP, PAPER_PENGI, ...MINI_RECIPES];
+
+export const RECIPES: readonly Recipe[] = bases.flatMap((base) => [
+  base,
+  ...(base.task === 'pengi' ? ablationsOf(base) : []),
+]);
+
+/** @throws PengiError E_USAGE for a name that is none */
+export function findRecipe(name: string): Recipe {
+  const found = RECIPES.find((recipe) => recipe.name === name);
+  if (found) return found;
+  throw new PengiError('E_USAGE', `there is no recipe "${name}"`, {
+    hint: `recipes are ${RECIPES.map((recipe) => recipe.name).join(', ')}`,
+  });
+}
