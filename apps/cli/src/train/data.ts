@@ -12,7 +12,7 @@ import {
   type ExampleSource,
   type ExampleUnit,
   evaluationSources,
-  guardAgainstLeaks,
+  findLeaks,
   holdOut,
   type LoadedExample,
   leakLines,
@@ -52,7 +52,7 @@ export type HeldExample = ExampleEntry & Draw;
 export async function openData(
   { data, seed }: RunConfig,
   unit: ExampleUnit,
-  context: Pick<Context, 'say' | 'warn'>,
+  context: Pick<Context, 'warn'>,
 ): Promise<TrainData> {
   const open = async (sources: Sources) => {
     const opened: ExampleSource[] = [];
@@ -119,13 +119,13 @@ function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
 async function guarded(
   sources: readonly ExampleSource[],
   { leaks, sets = process.env.PENGI_DATA }: RunConfig['data'],
-  context: Pick<Context, 'say' | 'warn'>,
+  context: Pick<Context, 'warn'>,
 ): Promise<readonly ExampleSource[]> {
   if (leaks.found === 'ignore') return sources;
   const evaluation = await evaluationSources(sets, { except: leaks.except });
-  const check = await guardAgainstLeaks(sources, evaluation);
-  const lines = leakLines(check, evaluation);
+  const check = await findLeaks(sources, evaluation);
   if (check.leaks.length === 0) return sources;
+  const lines = leakLines(check, evaluation);
   if (leaks.found === 'refuse')
     throw new PengiError(
       'E_DATA',
@@ -135,8 +135,7 @@ async function guarded(
       },
     );
   for (const line of lines) context.warn(line);
-  context.say(`left out: ${check.leaks.length} examples of recordings that evaluation sets have`);
-  return check.kept;
+  return sources.map((source, i) => withoutExamples(source, check.leaking[i]!));
 }
 
 async function divided(source: ExampleSource, validation: RunConfig['data']['validation'], seed: number) {

@@ -19,6 +19,7 @@ import { type Gpt2Config, type Gpt2Params, gpt2ConfigSchema, gpt2Params } from '
 import { HTSAT_CONSTANTS, type HtsatConfig, htsatConfigSchema } from '@pengi/htsat';
 import { pengiConfigSchema, pengiParams } from 'pengi';
 import { z } from 'zod';
+import type { RunConfig } from './config.js';
 
 export interface AudioPart {
   readonly config: {
@@ -118,4 +119,26 @@ export async function openWholePengi(dir: string) {
 
 function modelOf(config: ModelFolder['config']): unknown {
   return (config as { model?: unknown } | null)?.model;
+}
+
+/** The towers that a config names. */
+export async function openTowers({ clap, audio: audioDir = clap, text: textDir = clap }: RunConfig['from']) {
+  const audio = audioDir === undefined ? undefined : await openAudioPart(audioDir);
+  const text = textDir === undefined ? undefined : await openTextPart(textDir);
+  return {
+    audio,
+    config: { ...audio?.config, ...text?.config, ...(audio && { embedding: audio.config.embedding }) },
+    /** Puts their parameters among those of a model. */
+    into(params: { audio_encoder: unknown; caption_encoder?: unknown }) {
+      if (audio) params.audio_encoder = audio.params;
+      if (!text) return;
+      const { projection, ...tower } = text.params;
+      const fits = audio === undefined || text.config.embedding === audio.config.embedding;
+      params.caption_encoder = {
+        ...(params.caption_encoder as TextEncoderParams<NdArray>),
+        ...tower,
+        ...(projection && fits && { projection }),
+      };
+    },
+  };
 }

@@ -1,13 +1,5 @@
 /** The three stages of `pengi train`: which model, from which start, and what its samples are. */
-import {
-  type AudioEncoderParams,
-  CLAP_PAPER,
-  type ClapConfig,
-  type ClapParams,
-  clapConfigSchema,
-  clapSpec,
-  type TextEncoderParams,
-} from '@pengi/clap';
+import { type AudioEncoderParams, type ClapParams, clapConfigSchema, clapSpec } from '@pengi/clap';
 import { createRng, type NdArray, type Rng, validate } from '@pengi/core';
 import { type LoadedExample, PROMPTS } from '@pengi/datasets';
 import { gpt2ConfigSchema, gpt2Spec } from '@pengi/gpt2';
@@ -18,14 +10,11 @@ import {
   clapTask,
   frozenButMappers,
   languageTask,
-  PENGI_PAPER,
   type PengiConfig,
   type PengiParams,
-  pengiConfigSchema,
   pengiSpec,
   pengiTask,
   pengiTokenizer,
-  smallConfigs,
 } from 'pengi';
 import type { RunConfig } from './config.js';
 import {
@@ -37,7 +26,9 @@ import {
   type TrainData,
 } from './data.js';
 import { type Listen, listenClap, listenLanguage, listenPengi } from './listen.js';
-import { openAudioPart, openLanguagePart, openTextPart, openWholeClap, openWholePengi } from './parts.js';
+import { composed, freshConfigs } from './models.js';
+import { taughtWords } from './new-words.js';
+import { openLanguagePart, openTowers, openWholeClap, openWholePengi } from './parts.js';
 
 export interface StageInput {
   config: RunConfig;
@@ -170,7 +161,12 @@ function retold(
 /** Pengi on top of a CLAP and a language model, or a whole one that is trained on. */
 export async function pengiStage({ config, data, batch, context }: StageInput) {
   const { from, seed } = config;
-  const start = from.model === undefined ? undefined : await openWholePengi(from.model);
+  const start =
+    from.model === undefined
+      ? undefined
+      : taughtWords(await openWholePengi(from.model), await data.texts(), seed);
+  if (start && start.added > 0)
+    context.warn(`${start.added} tokens of the texts are new to the model: their embeddings are learnt, too`);
   const towers = await openTowers(from);
   const language = from.language === undefined ? undefined : await openLanguagePart(from.language);
   const modelConfig =
@@ -186,10 +182,21 @@ export async function pengiStage({ config, data, batch, context }: StageInput) {
   return stage({
     modelConfig,
     samples,
-    task: (draw) => pengiTask(modelConfig, params, draw, { ...taskOptions(config), ...defined({ frozen }) }),
+    task(draw) {
+      const task = pengiTask(modelConfig, params, draw, { ...taskOptions(config), ...defined({ frozen }) });
+      return start && start.added > 0
+        ? { ...task, trained: [...(task.trained ?? []), ...embeddingsOfWords(modelConfig)] }
+        : task;
+    },
     listen: listenPengi(modelConfig),
   });
 }
+
+/** Patterns of the embeddings of words. */
+const embeddingsOfWords = ({ text }: PengiConfig) => [
+  'caption_decoder.gpt.transformer.wte',
+  ...(text ? ['caption_encoder.base.embeddings.token_embedding'] : []),
+];
 
 /** Keeps the types together. */
 function stage<Loaded, P, B>(parts: Stage<Loaded, P, B>): Stage<Loaded, P, B> {
@@ -215,116 +222,6 @@ function loraOptions({ lora, seed }: RunConfig) {
 /** Without the members that are undefined. */
 function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
-}
-
-/** The towers that a config names. */
-async function openTowers({ clap, audio: audioDir = clap, text: textDir = clap }: RunConfig['from']) {
-  const audio = audioDir === undefined ? undefined : await openAudioPart(audioDir);
-  const text = textDir === undefined ? undefined : await openTextPart(textDir);
-  return {
-    audio,
-    config: { ...audio?.config, ...text?.config, ...(audio && { embedding: audio.config.embedding }) },
-    /** Puts their parameters among those of a model. */
-    into(params: { audio_encoder: unknown; caption_encoder?: unknown }) {
-      if (audio) params.audio_encoder = audio.params;
-      if (!text) return;
-      const { projection, ...tower } = text.params;
-      const fits = audio === undefined || text.config.embedding === audio.config.embedding;
-      params.caption_encoder = {
-        ...(params.caption_encoder as TextEncoderParams<NdArray>),
-        ...tower,
-        ...(projection && fits && { projection }),
-      };
-    },
-  };
-}
-
-/** Configs of models that start from scratch. */
-async function freshConfigs(
-  { model }: RunConfig,
-  data: TrainData,
-): Promise<{ clap: ClapConfig; pengi: PengiConfig }> {
-  const {
-    preset,
-    words = [],
-    textTower = true,
-    mappers = {},
-    ...changes
-  } = typeof model === 'string' ? { preset: model } : model;
-  const base = preset === 'paper' ? { clap: CLAP_PAPER, pengi: PENGI_PAPER } : await smallFor(data, words);
-  const { gpt2, audioMapper, promptMapper, textNorm, stopToken, ...towers } = changes as Partial<PengiConfig>;
-  const { audioMapper: audio, promptMapper: prompt } = base.pengi;
-  const pengi: PengiConfig = {
-    ...base.pengi,
-    text: textTower ? base.pengi.text : null,
-    audioMapper: mapperAs(audio, mappers),
-    promptMapper: textTower ? mapperAs(prompt, mappers) : sequenceMapper(mapperAs(prompt, mappers)),
-  };
-  return { clap: changed(base.clap, towers), pengi: changed(pengi, changes) };
-}
-
-type Mapper = PengiConfig['audioMapper'];
-
-function mapperAs(mapper: Mapper, { kind = mapper.kind as 'transformer', layers }: Mappers): Mapper {
-  if (mapper.kind !== 'transformer') return mapper;
-  const { inputs, width, prefixLength } = mapper;
-  // ClipCap's hidden layer has half the values of the prefix.
-  if (kind === 'mlp') return { kind, inputs, hidden: (width * prefixLength) / 2, width, prefixLength };
-  return { ...mapper, layers: layers ?? mapper.layers };
-}
-
-type Mappers = NonNullable<Exclude<RunConfig['model'], string>['mappers']>;
-
-/** The mapper of a sequence of tokens, in place of one of an embedding. */
-function sequenceMapper(mapper: Mapper): Mapper {
-  if (mapper.kind !== 'transformer') return mapper;
-  const { inputs: _, ...rest } = mapper;
-  return { ...rest, kind: 'sequence' };
-}
-
-/** Small models know the words of their data, and no others. */
-async function smallFor(data: TrainData, words: readonly string[]) {
-  const { prompts, answers } = await data.texts();
-  const captions = answers.map((target) => `${PROMPTS.events} ${target}`);
-  return smallConfigs({ prompts: [...prompts, ...captions, ...words], answers: [...answers, ...words] });
-}
-
-/** `base` with the changes of a config, at any depth; what is no object is replaced. */
-function changed<T>(base: T, changes: Readonly<Record<string, unknown>>): T {
-  const isObject = (value: unknown): value is Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  const own = base as Readonly<Record<string, unknown>>;
-  const values = Object.entries(changes).map(([name, value]) => [
-    name,
-    isObject(value) && isObject(own[name]) ? changed(own[name], value) : value,
-  ]);
-  return { ...own, ...Object.fromEntries(values) } as T;
-}
-
-/** A Pengi around the towers and the language model that are there already. @throws PengiError E_CONFIG */
-function composed(
-  fresh: PengiConfig,
-  towers: Partial<Pick<PengiConfig, 'frontend' | 'audio' | 'text' | 'embedding'>>,
-  language: PengiConfig['gpt2'] | undefined,
-): PengiConfig {
-  // A Pengi without a text tower stays so, whatever the CLAP has.
-  const { text: _, ...heard } = towers;
-  const whole: PengiConfig = {
-    ...fresh,
-    ...(fresh.text === null ? heard : towers),
-    model: 'pengi',
-    gpt2: language ?? fresh.gpt2,
-  };
-  const fitted = (mapper: PengiConfig['audioMapper']): PengiConfig['audioMapper'] => ({
-    ...mapper,
-    width: whole.gpt2.width,
-    ...(mapper.kind === 'sequence' ? {} : { inputs: whole.embedding }),
-  });
-  return validate(pengiConfigSchema, {
-    ...whole,
-    audioMapper: fitted(whole.audioMapper),
-    promptMapper: fitted(whole.promptMapper),
-  });
 }
 
 /** Clips that the input statistics of an encoder are measured on. */
