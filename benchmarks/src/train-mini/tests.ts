@@ -1,7 +1,7 @@
 /** What a model trained on the mini data is tested on: recordings that were not trained on. */
 import { createFrontend, type FrontendConfig } from '@pengi/audio-frontend';
 import { fitLinear, fitNearestCentroid, logMelStatistics } from '@pengi/bench';
-import type { Clap } from '@pengi/clap';
+import { type Clap, nearest } from '@pengi/clap';
 import { dataSet, inWords, PROMPTS } from '@pengi/datasets';
 import type { Pengi } from 'pengi';
 
@@ -80,20 +80,25 @@ export async function miniTests(root: string): Promise<MiniTest[]> {
   }));
 }
 
-/** The share that is right of what CLAP finds most similar. */
+/** All of a recording is heard: the embeddings of its windows are averaged. */
+const WHOLE = { pool: 'mean' } as const;
+
+/** The share that is right of what CLAP finds most similar to "this is a sound of …". */
 export async function zeroShot(clap: Clap, { clips, labels }: MiniTest): Promise<number> {
-  const found = await clap.zeroShot(
-    clips.map(({ audio }) => audio),
-    labels,
+  const audio = await clap.embedAudio(
+    clips.map((clip) => clip.audio),
+    WHOLE,
   );
-  return share(clips, (i) => found[i]![0]!.label);
+  const text = await clap.embedText(labels.map((label) => `${PROMPTS.events} ${label}`));
+  const found = nearest(audio, text, 1);
+  return share(clips, (i) => labels[found[i]![0]!.index]!);
 }
 
 /** The share of generated answers that say the label, by greedy search. */
 export async function generated(pengi: Pengi, { clips, prompt, labelOf }: MiniTest): Promise<number> {
   const answers = await pengi.generate(
     clips.map(({ audio }) => audio),
-    { prompt, beams: 1, maxTokens: 24 },
+    { prompt, beams: 1, maxTokens: 24, audio: WHOLE },
   );
   return share(clips, (i) => labelOf(answers[i]!.text));
 }
