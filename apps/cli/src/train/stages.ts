@@ -17,18 +17,12 @@ import {
   pengiTokenizer,
 } from 'pengi';
 import type { RunConfig } from './config.js';
-import {
-  type ClipsContext,
-  type Document,
-  openClips,
-  openDocuments,
-  type Samples,
-  type TrainData,
-} from './data.js';
+import { defined, type TrainData } from './data.js';
 import { type Listen, listenClap, listenLanguage, listenPengi } from './listen.js';
 import { composed, freshConfigs } from './models.js';
 import { taughtWords } from './new-words.js';
 import { openLanguagePart, openTowers, openWholeClap, openWholePengi } from './parts.js';
+import { type ClipsContext, type Document, openClips, openDocuments, type Samples } from './samples.js';
 
 export interface StageInput {
   config: RunConfig;
@@ -217,11 +211,6 @@ function loraOptions({ lora, seed }: RunConfig) {
   if (!lora) return undefined;
   const { rank, alpha, targets = LORA_TARGETS, except = MAPPERS } = lora;
   return { rank, targets, except, seed, ...defined({ alpha }) };
-}
-
-/** Without the members that are undefined. */
-function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** Clips that the input statistics of an encoder are measured on. */
