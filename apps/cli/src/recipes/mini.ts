@@ -86,7 +86,7 @@ const data = (more: readonly string[]): TrainConfigInput['data'] => ({
       nsynth: { speeds: [-1, 0, 1], movePitch: true, equalizerDb: 8 },
     },
   },
-  partialTexts: true,
+  firstPartAlone: 0.8,
 });
 
 const common = {

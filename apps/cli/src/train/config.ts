@@ -38,6 +38,8 @@ const augmentFields = {
   gainDb: z.number().min(0).optional(),
   /** A smooth frequency response of up to so many dB. */
   equalizerDb: z.number().min(0).optional(),
+  /** How often a random crop begins where the recording does. */
+  startShare: z.number().min(0).max(1).optional(),
   /** Whether "pitch 60" in an answer follows the speed. */
   movePitch: z.boolean().optional(),
 };
@@ -98,8 +100,8 @@ const dataSchema = z.strictObject({
       bySource: z.record(z.string(), z.strictObject(augmentFields)).optional(),
     })
     .default({}),
-  /** CLAP's texts: of targets with several parts ("guitar, pitch 60, bright"), often only the first ones. */
-  partialTexts: z.boolean().default(false),
+  /** CLAP's texts: how often, of a target with several parts ("guitar, pitch 60, bright"), the first is told alone. */
+  firstPartAlone: z.number().min(0).max(1).default(0),
 });
 
 /** A training config: what `pengi train --config FILE` reads, and what recipes are. */

@@ -68,7 +68,7 @@ export async function clapStage({ config, data, batch, context }: StageInput) {
           (await draw(step, part)).map((sample) => ({
             ...sample,
             caption: clapCaption(sample, {
-              partial: config.data.partialTexts,
+              firstPartAlone: config.data.firstPartAlone,
               rng: createRng(seed).fork(`caption/${step}`).fork(sample.id),
             }),
           })),
@@ -85,18 +85,17 @@ export async function clapStage({ config, data, batch, context }: StageInput) {
 /**
  * What contrastive pretraining compares a recording with. The paper does not say how labels are told to CLAP; its wording for
  * classes in zero-shot classification is taken, "this is a sound of …", and captions, metadata and answers are as they are.
- * @param partial whether of several parts of a target often only the first ones are told: half of the time the first alone
+ * @param firstPartAlone how often the first of several parts of a target is told alone
  */
 export function clapCaption(
   { prompt, target }: Pick<LoadedExample, 'prompt' | 'target'>,
-  { partial, rng }: { partial: boolean; rng: Rng },
+  { firstPartAlone, rng }: { firstPartAlone: number; rng: Rng },
 ): string {
   const isLabel = prompt.startsWith('this ');
   if (!isLabel) return target;
   const told = prompt === PROMPTS.note ? target.replace(/^produced by /, '') : target;
-  const parts = told.split(', ');
-  const count = !partial ? parts.length : rng.uniform() < 0.5 ? 1 : 1 + rng.int(parts.length);
-  return `${PROMPTS.events} ${parts.slice(0, count).join(', ')}`;
+  const [first] = told.split(', ');
+  return `${PROMPTS.events} ${rng.uniform() < firstPartAlone ? first : told}`;
 }
 
 /** The language model alone, on what is said of each recording. The data are opened with the unit "clip". */

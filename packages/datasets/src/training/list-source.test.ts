@@ -5,7 +5,7 @@ import { all } from '../testing/clips.js';
 import { failure, temporaryFolder } from '../testing/files.js';
 import { WAV, wavs, writeTree } from '../testing/tree.js';
 import { dataSetSource, listSource, manifestSource } from './list-source.js';
-import type { ExampleSource } from './source.js';
+import { type ExampleSource, holdOut } from './source.js';
 
 const folder = temporaryFolder();
 
@@ -129,5 +129,35 @@ describe('a list as a source', () => {
     expect(listSource([...rows].reverse(), { name: 'x', root: '/' }).fingerprint).not.toBe(
       source.fingerprint,
     );
+  });
+});
+
+describe('holdOut', () => {
+  const rows = (split?: (i: number) => string) =>
+    Array.from({ length: 20 }, (_, i) => ({
+      id: `t${i}`,
+      audio: `/clips/${i >> 1}.wav`, // two texts each
+      prompt: 'p',
+      target: `${i}`,
+      ...(split && { fields: { split: split(i) } }),
+    }));
+  const source = (split?: (i: number) => string) => listSource(rows(split), { name: 's', root: '/clips' });
+  const share = { share: 0.3, seed: 1 };
+
+  it('draws recordings, not texts, by the seed', async () => {
+    const { validation, unused } = await holdOut(source(), share);
+    expect([validation.size, unused.size]).toEqual([6, 0]);
+    for (const index of validation) expect(validation.has(index ^ 1)).toBe(true);
+    expect(await holdOut(source(), share)).toEqual({ validation, unused });
+    expect((await holdOut(source(), { ...share, seed: 2 })).validation).not.toEqual(validation);
+    expect((await holdOut(source(), { share: 0, seed: 1 })).validation.size).toBe(0);
+  });
+
+  it('takes the rows that are marked, where any are, and leaves those of other splits out', async () => {
+    const marked = source((i) => (i < 12 ? 'train' : i < 16 ? 'valid' : 'test'));
+    expect(await holdOut(marked, share)).toEqual({
+      validation: new Set([12, 13, 14, 15]),
+      unused: new Set([16, 17, 18, 19]),
+    });
   });
 });

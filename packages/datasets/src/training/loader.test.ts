@@ -207,6 +207,17 @@ describe('crops at random', () => {
       expect(firsts.filter((found) => found === first).length).toBeGreaterThan(60);
   });
 
+  it('begin where the recording does as often as wanted', async () => {
+    const { vary } = await import('./variation.js');
+    const texts = [{ id: 'a', prompt: 'p', target: 't' }];
+    const crops = Array.from(
+      { length: 400 },
+      (_, i) => vary(texts, createRng(0).fork(i), { startShare: 0.3 }).crop,
+    );
+    expect(Math.abs(crops.filter((crop) => crop === 0).length / 400 - 0.3)).toBeLessThan(0.08);
+    expect(crops.some((crop) => crop > 0.9)).toBe(true);
+  });
+
   it('take part up to the seconds allowed', async () => {
     const rows = [
       {
@@ -236,6 +247,28 @@ describe('crops at random', () => {
 });
 
 describe('augmentation', () => {
+  it('adds a frequency response that is the same in all frames, and keeps the floor below the new peak', async () => {
+    const { cropped, vary } = await import('./variation.js');
+    const logMel = Float32Array.of(-10, -20, -90, -30, -10, -20);
+    const size = { frames: 3, mels: 2, topDb: 60 };
+    // cos(π (k + 1) (band + 1/2) / 2) of two bands: √½ and -√½, 0 and 0.
+    const heard = [...cropped(logMel, size, { crop: 0, gainDb: 0, response: [4, 7] })];
+    const tilt = 4 * Math.SQRT1_2;
+    const peak = -10 + tilt;
+    const expected = [peak, -20 - tilt, peak - 60, -30 - tilt, peak, -20 - tilt];
+    for (const [i, value] of heard.entries()) expect(value).toBeCloseTo(expected[i]!, 4);
+
+    const texts = [{ id: 'a', prompt: 'p', target: 't' }];
+    const drawn = Array.from(
+      { length: 200 },
+      (_, i) => vary(texts, createRng(0).fork(i), { equalizerDb: 8 }).response,
+    );
+    const values = drawn.flat();
+    expect([drawn[0]!.length, Math.max(...values) <= 4, Math.min(...values) >= -4]).toEqual([4, true, true]);
+    expect(Math.max(...values)).toBeGreaterThan(3.8);
+    expect(vary(texts, createRng(0), {}).response).toEqual([]);
+  });
+
   it('changes level by the gain and nothing else, and the pitch with its label', async () => {
     const rows = [
       {

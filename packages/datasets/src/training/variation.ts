@@ -12,6 +12,10 @@ export interface Augmentation {
    * have up to half as many dB. Default 0.
    */
   readonly equalizerDb?: number;
+  /**
+   * Of crops at random, how often one begins where the recording does: what an onset says is rarely heard otherwise. Default 0.
+   */
+  readonly startShare?: number;
   /** What the answer is when the recording sounds so many semitones higher: `movedPitch` for notes. */
   readonly retarget?: (target: string, semitones: number) => string;
 }
@@ -35,7 +39,7 @@ const COSINES = 4;
  * on which others are made.
  */
 export function vary(texts: readonly ExampleText[], rng: Rng, augmentation: Augmentation): Variation {
-  const { speeds = [0], gainDb = 0, equalizerDb = 0, retarget } = augmentation;
+  const { speeds = [0], gainDb = 0, equalizerDb = 0, startShare = 0, retarget } = augmentation;
   const equalizer = rng.fork('equalizer');
   const drawn = texts[rng.fork('text').int(texts.length)] as ExampleText;
   const speed = speeds[rng.fork('speed').int(speeds.length)] as number;
@@ -47,17 +51,20 @@ export function vary(texts: readonly ExampleText[], rng: Rng, augmentation: Augm
       { length: equalizerDb === 0 ? 0 : COSINES },
       () => (equalizerDb / 2) * (2 * equalizer.uniform() - 1),
     ),
-    crop: rng.fork('crop').uniform(),
+    crop: rng.fork('start').uniform() < startShare ? 0 : rng.fork('crop').uniform(),
   };
 }
 
 /** @throws PengiError E_USAGE */
-export function checkAugmentation({ speeds = [0], gainDb = 0, equalizerDb = 0 }: Augmentation): void {
+export function checkAugmentation(augmentation: Augmentation): void {
+  const { speeds = [0], gainDb = 0, equalizerDb = 0, startShare = 0 } = augmentation;
   if (speeds.length === 0 || !speeds.every((speed) => Math.abs(speed) <= 24))
     throw new PengiError('E_USAGE', `speeds are ${speeds.join(', ')}; -24 … 24 semitones are allowed`);
   for (const [name, value] of Object.entries({ gainDb, equalizerDb }))
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
       throw new PengiError('E_USAGE', `${name} is ${value}; it is a number of dB from 0 on`);
+  if (!(startShare >= 0 && startShare <= 1))
+    throw new PengiError('E_USAGE', `startShare is ${startShare}; it is a share from 0 to 1`);
 }
 
 /** An answer of NSynth's template, "produced by flute, pitch 60, …", for a note played `semitones` higher. */
