@@ -6,7 +6,7 @@ import { quickstart } from './run.js';
 export interface LearnPitchOptions {
   seed: number;
   engine: Engine;
-  /** Where models, report, result and checkpoints go; an unfinished run there goes on. */
+  /** Where models, report, result and checkpoints go; an unfinished run there goes on, a finished one is done again. */
   out: string;
   signal?: AbortSignal;
   say?: (line: string) => void;
