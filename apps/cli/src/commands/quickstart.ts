@@ -2,7 +2,7 @@ import { isPengiError, PengiError } from '@pengi/core';
 import { withInterrupt } from '@pengi/train';
 import type { Command } from 'commander';
 import { contextOf } from '../context.js';
-import { RECIPES, recipeNamed } from '../quickstart/recipe.js';
+import { NOTE_RECIPES, noteRecipe } from '../quickstart/recipe.js';
 import { quickstart } from '../quickstart/run.js';
 import type { SetStatus } from '../status.js';
 
@@ -10,7 +10,7 @@ export function addQuickstart(program: Command, setStatus: SetStatus): void {
   program
     .command('quickstart')
     .description('train a small model on recorded notes in a few minutes, and show what it hears')
-    .option('--recipe <name>', 'instrument (a few minutes), or pitch (longer)', RECIPES.instrument.name)
+    .option('--recipe <name>', 'instrument (a few minutes), or pitch (longer)', NOTE_RECIPES.instrument.name)
     .option('--seed <n>', 'another split and another start', Number, 0)
     .option('--out <folder>', 'where models, report and result go', 'quickstart')
     .addHelpText(
@@ -25,7 +25,7 @@ Examples:
     )
     .action(async (options: { recipe: string; seed: number; out: string }, command: Command) => {
       const { seed, out } = options;
-      const recipe = recipeNamed(options.recipe);
+      const recipe = noteRecipe(options.recipe);
       if (!Number.isSafeInteger(seed)) throw new PengiError('E_USAGE', '--seed takes a whole number');
       const context = contextOf(command);
       const { result, stopped } = await withInterrupt(

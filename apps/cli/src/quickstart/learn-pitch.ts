@@ -1,6 +1,6 @@
 import { type StartProgress, silentProgress } from '@pengi/core';
 import type { Engine } from '@pengi/jit';
-import { RECIPES } from './recipe.js';
+import { NOTE_RECIPES } from './recipe.js';
 import { quickstart } from './run.js';
 
 export interface LearnPitchOptions {
@@ -39,6 +39,6 @@ export async function learnPitch(options: LearnPitchOptions): Promise<PitchFigur
     progress,
   };
   const { seed, out, signal = new AbortController().signal } = options;
-  const result = await quickstart(context, { recipe: RECIPES.pitch, seed, out, signal });
+  const result = await quickstart(context, { recipe: NOTE_RECIPES.pitch, seed, out, signal });
   return result && { ...result.pitchAccuracy, seconds: result.trainSeconds };
 }

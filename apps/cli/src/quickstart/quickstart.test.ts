@@ -22,7 +22,7 @@ vi.mock('@pengi/datasets', async (original) => ({
 vi.mock('./recipe.js', async (original) => {
   const actual = await original<typeof Recipes>();
   const stage = (one: Recipes.Stage) => ({ ...one, steps: 2, batch: 2, warmupSteps: 1 });
-  const short = ({ clap, language, pengi, ...rest }: Recipes.Recipe) => ({
+  const short = ({ clap, language, pengi, ...rest }: Recipes.NoteRecipe) => ({
     ...rest,
     clap: stage(clap),
     language: stage(language),
@@ -34,8 +34,11 @@ vi.mock('./recipe.js', async (original) => {
   });
   return {
     ...actual,
-    RECIPES: { instrument: short(actual.RECIPES.instrument), pitch: short(actual.RECIPES.pitch) },
-    recipeNamed: (name: string) => short(actual.recipeNamed(name)),
+    NOTE_RECIPES: {
+      instrument: short(actual.NOTE_RECIPES.instrument),
+      pitch: short(actual.NOTE_RECIPES.pitch),
+    },
+    noteRecipe: (name: string) => short(actual.noteRecipe(name)),
     noteConfigs: (instruments: string[]) => {
       const { clap, pengi } = actual.noteConfigs(instruments);
       return { clap: narrow(clap), pengi: narrow(pengi) };

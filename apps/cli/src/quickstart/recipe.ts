@@ -29,7 +29,7 @@ export interface Stage {
   warmupSteps: number;
 }
 
-export interface Recipe {
+export interface NoteRecipe {
   name: string;
   clap: Stage;
   language: Stage;
@@ -47,7 +47,7 @@ export interface Recipe {
 }
 
 /** How the small model is trained; chosen by experiments on the notes (docs/quickstart.md). */
-const INSTRUMENT: Recipe = {
+const INSTRUMENT: NoteRecipe = {
   name: 'instrument',
   clap: { steps: 1000, batch: 32, learningRate: 1e-3, warmupSteps: 50 },
   language: { steps: 600, batch: 32, learningRate: 3e-3, warmupSteps: 50 },
@@ -62,7 +62,7 @@ const INSTRUMENT: Recipe = {
   documentLength: 32,
 };
 
-export const RECIPES = {
+export const NOTE_RECIPES = {
   /** A few minutes: hears instruments and registers. */
   instrument: INSTRUMENT,
   /** Longer: hears pitch as well, for which CLAP's captions must ask for it and the audio tower must go on learning. */
@@ -75,14 +75,14 @@ export const RECIPES = {
     tasks: { ...INSTRUMENT.tasks, note: 8 },
     trainAudioTower: true,
   },
-} as const satisfies Record<string, Recipe>;
+} as const satisfies Record<string, NoteRecipe>;
 
 /** @throws PengiError E_USAGE for another name, with those there are */
-export function recipeNamed(name: string): Recipe {
-  const found = Object.values<Recipe>(RECIPES).find((recipe) => recipe.name === name);
+export function noteRecipe(name: string): NoteRecipe {
+  const found = Object.values<NoteRecipe>(NOTE_RECIPES).find((recipe) => recipe.name === name);
   if (found) return found;
   throw new PengiError('E_USAGE', `there is no recipe "${printable(name)}"`, {
-    hint: `--recipe takes ${Object.keys(RECIPES).join(' or ')}`,
+    hint: `--recipe takes ${Object.keys(NOTE_RECIPES).join(' or ')}`,
   });
 }
 

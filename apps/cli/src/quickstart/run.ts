@@ -13,12 +13,12 @@ import { watched } from '../train/watch.js';
 import { ownVersion } from '../versions.js';
 import { loadNotes } from './data.js';
 import { evaluate, examplesOf, type NoteRecords, predictorOf } from './evaluate.js';
-import { noteConfigs, type Recipe } from './recipe.js';
+import { type NoteRecipe, noteConfigs } from './recipe.js';
 import { writeReport } from './report.js';
 import { type StageOptions, trainClap, trainLanguage, trainPengi } from './stages.js';
 
 export interface QuickstartOptions {
-  recipe: Recipe;
+  recipe: NoteRecipe;
   seed: number;
   /** Where everything goes. */
   out: string;

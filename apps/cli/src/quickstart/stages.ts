@@ -18,7 +18,7 @@ import {
   pengiTask,
 } from 'pengi';
 import { listenPengi } from '../train/listen.js';
-import type { Recipe, Stage } from './recipe.js';
+import type { NoteRecipe, Stage } from './recipe.js';
 import { clapCaption, type NoteLabels, noteDocument, noteExample, noteQuestions } from './texts.js';
 
 /** A recorded note with its log-mels at several speeds, each with the pitch that it then has. */
@@ -29,7 +29,7 @@ export interface TrainingNote extends NoteLabels {
 
 export interface StageOptions {
   engine: Engine;
-  recipe: Recipe;
+  recipe: NoteRecipe;
   seed: number;
   signal?: AbortSignal;
   progress?: StartProgress;

@@ -1,6 +1,6 @@
 import { createRng } from '@pengi/core';
 import { describe, expect, it } from 'vitest';
-import { RECIPES } from './recipe.js';
+import { NOTE_RECIPES } from './recipe.js';
 import { clapCaption, NOTE_TASKS, noteExample } from './texts.js';
 
 const note = { instrument: 'cello', pitch: 47 };
@@ -23,8 +23,8 @@ const close = (found: number | undefined, expected: number) =>
 
 describe('what is drawn about a note', () => {
   it.each([
-    { recipe: RECIPES.instrument, instrument: 0.5, pitch: 0.3, register: 0.2 },
-    { recipe: RECIPES.pitch, instrument: 0.25, pitch: 0.5, register: 0.25 },
+    { recipe: NOTE_RECIPES.instrument, instrument: 0.5, pitch: 0.3, register: 0.2 },
+    { recipe: NOTE_RECIPES.pitch, instrument: 0.25, pitch: 0.5, register: 0.25 },
   ])('captions of the recipe $recipe.name', ({ recipe, instrument, pitch, register }) => {
     const found = shares((rng) => clapCaption(note, recipe.captions, rng));
     expect(found.size).toBe(3);
@@ -34,8 +34,8 @@ describe('what is drawn about a note', () => {
   });
 
   it.each([
-    { recipe: RECIPES.instrument, described: 3 / 8, pitch: 2 / 8 },
-    { recipe: RECIPES.pitch, described: 8 / 13, pitch: 2 / 13 },
+    { recipe: NOTE_RECIPES.instrument, described: 3 / 8, pitch: 2 / 8 },
+    { recipe: NOTE_RECIPES.pitch, described: 8 / 13, pitch: 2 / 13 },
   ])('examples of the recipe $recipe.name', ({ recipe, described, pitch }) => {
     const found = shares((rng) => noteExample(note, recipe.tasks, rng).target);
     expect(found.size).toBe(5);
