@@ -7,6 +7,7 @@ export {
 } from './bench/predictors.js';
 export type { Context } from './context.js';
 export { main } from './main.js';
+export { type LearnPitchOptions, learnPitch, type PitchFigures } from './quickstart/learn-pitch.js';
 export { findRecipe, RECIPES, type Recipe } from './recipes/index.js';
 export type { RunConfig, TrainConfigInput } from './train/config.js';
 export { completeConfig } from './train/load-config.js';

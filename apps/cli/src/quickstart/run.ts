@@ -1,23 +1,24 @@
 /** `pengi quickstart`: recordings to a trained model with a report, in one go. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Provenance, renderReport, summaryRow, summaryTable, topLabels } from '@pengi/bench';
+import { summaryRow, summaryTable } from '@pengi/bench';
 import { saveModelFolder } from '@pengi/checkpoint';
 import { loadClap } from '@pengi/clap';
 import { writeFileAtomic } from '@pengi/core/node';
-import { confusionMatrix } from '@pengi/metrics';
-import { lossCurve, type TrainResult } from '@pengi/train';
-import { type Answer, loadPengi } from 'pengi';
+import type { TrainResult } from '@pengi/train';
+import { loadPengi } from 'pengi';
 import type { Context } from '../context.js';
 import { watched } from '../train/watch.js';
 import { ownVersion } from '../versions.js';
-import { loadNotes, type NoteData } from './data.js';
+import { loadNotes } from './data.js';
 import { evaluate, examplesOf, type NoteRecords, predictorOf } from './evaluate.js';
-import { NOTE_FRONTEND, noteConfigs, RECIPE } from './recipe.js';
+import { type NoteRecipe, noteConfigs } from './recipe.js';
+import { writeReport } from './report.js';
 import { type StageOptions, trainClap, trainLanguage, trainPengi } from './stages.js';
 
 export interface QuickstartOptions {
+  recipe: NoteRecipe;
   seed: number;
   /** Where everything goes. */
   out: string;
@@ -26,6 +27,7 @@ export interface QuickstartOptions {
 
 /** What `quickstart/result.json` holds. */
 export interface QuickstartResult {
+  recipe: string;
   seed: number;
   instruments: string[];
   heldOutNotes: number;
@@ -42,7 +44,7 @@ export interface QuickstartResult {
   peakRssMiB: number;
 }
 
-type ByTask = Record<'instrument' | 'register' | 'pitch' | 'zeroShot', number>;
+type ByTask = Record<'instrument' | 'register' | 'pitch' | 'pitchWithinOne' | 'zeroShot', number>;
 
 /** How many held-out recordings Pengi is asked about while it is trained. */
 const ASKED = 3;
@@ -56,7 +58,7 @@ export async function quickstart(
   options: QuickstartOptions,
 ): Promise<QuickstartResult | undefined> {
   const launched = launchFacts();
-  const { seed, out, signal } = options;
+  const { recipe, seed, out, signal } = options;
   const resultFile = join(out, 'result.json');
   const runs = join(out, 'runs');
   // A finished quickstart is done again from the start, an unfinished one goes on.
@@ -81,7 +83,7 @@ export async function quickstart(
     const dir = join(runs, name);
     const { warn } = context;
     return watched(context, { dir, title }, (watching) =>
-      work({ engine, recipe: RECIPE, seed, signal, dir, warn, ...watching }),
+      work({ engine, recipe, seed, signal, dir, warn, ...watching }),
     );
   };
   const stages: TrainResult<unknown>[] = [];
@@ -141,6 +143,7 @@ export async function quickstart(
 
   await writeReport(join(out, 'report.html'), { data, records, examples, captions, stages, provenance });
   const result: QuickstartResult = {
+    recipe: recipe.name,
     seed,
     instruments,
     heldOutNotes: heldOut.length,
@@ -148,7 +151,7 @@ export async function quickstart(
     installSeconds: launched.installSeconds,
     trainSeconds: rounded(stages.reduce((sum, { seconds }) => sum + seconds, 0)),
     totalSeconds: rounded((Date.now() - launched.startedAt) / 1000),
-    peakRssMiB: await peakRssMiB(),
+    peakRssMiB: await peakRssMiB(launched),
   };
   await writeFileAtomic(resultFile, `${JSON.stringify(result, null, 2)}\n`);
   await Promise.all([models.pengi.dispose(), models.clap.dispose()]);
@@ -160,13 +163,14 @@ function launchFacts() {
   const { PENGI_INSTALL_SECONDS: install, PENGI_STARTED_AT: started } = process.env;
   return {
     installSeconds: install === undefined ? null : Number(install),
-    startedAt: started === undefined ? Date.now() - performance.now() : Number(started),
+    startedAt: started === undefined ? Date.now() : Number(started),
+    watched: started !== undefined,
   };
 }
 
 /** Of the whole process tree, when the launcher watches it; else of this process. */
-function peakRssMiB(): Promise<number> {
-  if (!process.send) return Promise.resolve(Math.round(process.resourceUsage().maxRSS / 1024));
+function peakRssMiB({ watched }: { watched: boolean }): Promise<number> {
+  if (!watched || !process.send) return Promise.resolve(Math.round(process.resourceUsage().maxRSS / 1024));
   return new Promise((resolve) => {
     process.once('message', (reply: { peakRssMiB: number }) => {
       process.disconnect(); // or the open channel would keep the process alive
@@ -190,6 +194,7 @@ function scores(records: NoteRecords) {
     instrument: value(instrument),
     register: value(register),
     pitch: value(pitch),
+    pitchWithinOne: value(pitchWithinOne),
     zeroShot: value(zeroShot),
   });
   return {
@@ -200,61 +205,6 @@ function scores(records: NoteRecords) {
     chance: byTask(({ chance }) => chance?.random ?? 0),
     baselines: byTask(({ baselines }) => baselines[0]?.value ?? 0),
   };
-}
-
-async function writeReport(
-  path: string,
-  content: {
-    data: NoteData;
-    records: NoteRecords;
-    examples: NoteData['heldOut'];
-    captions: Answer[];
-    stages: TrainResult<unknown>[];
-    provenance: Provenance;
-  },
-): Promise<void> {
-  const { data, records, examples, captions, stages, provenance } = content;
-  const { instruments } = data;
-  const predictionOf = (record: NoteRecords['pitch'], id: string) =>
-    record.predictions.find((one) => one.id === id)!;
-  const frames = examples[0]!.logMel.length / NOTE_FRONTEND.mels;
-  const html = renderReport({
-    title: 'Pengi quickstart',
-    introduction: [
-      `A small audio language model was trained on ${data.training.length} recorded notes of ${instruments.length} instruments; what follows is about ${data.heldOut.length} recordings it has never heard.`,
-    ],
-    rows: Object.values(records).map(summaryRow),
-    confusion: {
-      title: 'Instruments: what was played, and what the model said',
-      matrix: confusionMatrix(
-        records.instrument.predictions.map(({ prediction }) => String(prediction ?? '')),
-        records.instrument.predictions.map(({ expected }) => String(expected)),
-        instruments,
-      ),
-    },
-    examples: await Promise.all(
-      examples.map(async (note, i) => ({
-        id: note.id,
-        audio: { bytes: await readFile(note.audio), mime: 'audio/mpeg' },
-        logMel: { data: note.logMel, frames, mels: NOTE_FRONTEND.mels },
-        expected: `${note.instrument}, pitch ${note.pitch}`,
-        answer: `${captions[i]!.text} — ${predictionOf(records.instrument, note.id).answer}`,
-        verdicts: [
-          { name: 'instrument', correct: predictionOf(records.instrument, note.id).correct },
-          { name: 'register', correct: predictionOf(records.register, note.id).correct },
-          { name: 'pitch ±1', correct: predictionOf(records.pitchWithinOne, note.id).correct },
-        ],
-        zeroShot: topLabels(instruments, predictionOf(records.zeroShot, note.id).scores ?? [], 3),
-      })),
-    ),
-    axes: NOTE_FRONTEND,
-    lossCurves: stages.map(({ losses }, i) => {
-      const title = ['CLAP', 'Language model', 'Pengi'][i]!;
-      return { title, svg: lossCurve(losses, { title }) };
-    }),
-    provenance,
-  });
-  await writeFileAtomic(path, html);
 }
 
 function rounded(seconds: number): number {

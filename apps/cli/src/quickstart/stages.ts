@@ -18,7 +18,7 @@ import {
   pengiTask,
 } from 'pengi';
 import { listenPengi } from '../train/listen.js';
-import type { Recipe, Stage } from './recipe.js';
+import type { NoteRecipe, Stage } from './recipe.js';
 import { clapCaption, type NoteLabels, noteDocument, noteExample, noteQuestions } from './texts.js';
 
 /** A recorded note with its log-mels at several speeds, each with the pitch that it then has. */
@@ -29,7 +29,7 @@ export interface TrainingNote extends NoteLabels {
 
 export interface StageOptions {
   engine: Engine;
-  recipe: Recipe;
+  recipe: NoteRecipe;
   seed: number;
   signal?: AbortSignal;
   progress?: StartProgress;
@@ -52,7 +52,7 @@ export function trainClap(
   const task = clapTask(
     config,
     initial,
-    (step) => draw(step).map((note) => ({ ...note, caption: clapCaption(note, note.rng) })),
+    (step) => draw(step).map((note) => ({ ...note, caption: clapCaption(note, recipe.captions, note.rng) })),
     { specAugment: false },
   );
   return run(task, recipe.clap, options);
@@ -93,11 +93,10 @@ export function trainPengi(
       caption_encoder: parts.clap.caption_encoder,
       caption_decoder: { ...caption_decoder, gpt: { transformer: parts.language } },
     },
-    (step) => draw(step).map((note) => ({ ...note, ...noteExample(note, note.rng) })),
+    (step) => draw(step).map((note) => ({ ...note, ...noteExample(note, recipe.tasks, note.rng) })),
     {
       specAugment: false,
-      // The paper trains the audio tower on; with a few hundred recordings it only learns them by heart.
-      frozen: [...FROZEN_IN_TRAINING, 'audio_encoder.base'],
+      frozen: [...FROZEN_IN_TRAINING, ...(recipe.trainAudioTower ? [] : ['audio_encoder.base'])],
     },
   );
   const clips = asked.map((note, i) => ({ ...note, ...noteQuestions(note)[i % 3]! }));
@@ -121,7 +120,9 @@ function run<P, B>(task: TrainTask<P, B>, stage: Stage, options: StageOptions): 
     optimizer: { beta2: 0.98, weightDecay: recipe.weightDecay },
     clipNorm: recipe.clipNorm,
     evaluateEvery: EVALUATE_EVERY,
-    ...(dir === undefined ? {} : { resume: 'auto', checkpointEvery: 200, record: { ...stage } }),
+    ...(dir === undefined
+      ? {}
+      : { resume: 'auto', checkpointEvery: 200, record: { recipe: recipe.name, ...stage } }),
   });
 }
 

@@ -24,26 +24,37 @@ export const WHICH_INSTRUMENT = questionPrompt('which instrument is playing?');
 export const WHICH_PITCH = questionPrompt('which pitch is it?');
 export const WHICH_REGISTER = questionPrompt('is the note low, middle or high?');
 
-/** The tasks of the quickstart, each with its share of the training examples. */
-export const NOTE_TASKS: readonly { share: number; prompt: string; target: (note: NoteLabels) => string }[] =
-  [
-    { share: 3, prompt: PROMPTS.note, target: TARGETS.note },
-    { share: 1, prompt: PROMPTS.caption, target: sentence },
-    { share: 2, prompt: WHICH_PITCH, target: ({ pitch }) => `pitch ${pitch}` },
-    { share: 1, prompt: WHICH_INSTRUMENT, target: ({ instrument }) => instrument },
-    { share: 1, prompt: WHICH_REGISTER, target: ({ pitch }) => register(pitch) },
-  ];
+/** What a model of notes is asked, with the answers. */
+export const NOTE_TASKS = {
+  note: { prompt: PROMPTS.note, target: TARGETS.note },
+  caption: { prompt: PROMPTS.caption, target: sentence },
+  pitch: { prompt: WHICH_PITCH, target: ({ pitch }: NoteLabels) => `pitch ${pitch}` },
+  instrument: { prompt: WHICH_INSTRUMENT, target: ({ instrument }: NoteLabels) => instrument },
+  register: { prompt: WHICH_REGISTER, target: ({ pitch }: NoteLabels) => register(pitch) },
+} as const;
+
+/** How many of the examples are of each task: whole numbers, which count in relation to each other. */
+export type NoteTaskShares = Readonly<Record<keyof typeof NOTE_TASKS, number>>;
+
+const TASKS = Object.values(NOTE_TASKS);
 
 /** "a low note of a cello" */
 function sentence({ instrument, pitch }: NoteLabels): string {
   return `${article(register(pitch))} note of ${article(instrument)}`;
 }
 
+/** Shares of the captions that name the instrument alone, and with its pitch; the others tell its register. */
+export interface CaptionShares {
+  readonly instrument: number;
+  readonly pitch: number;
+}
+
 /** A caption for contrastive pretraining: the instrument alone, with the pitch, or with the register. */
-export function clapCaption({ instrument, pitch }: NoteLabels, rng: Rng): string {
+export function clapCaption({ instrument, pitch }: NoteLabels, shares: CaptionShares, rng: Rng): string {
   const kind = rng.uniform();
-  if (kind < 0.5) return instrumentCaption(instrument);
-  if (kind < 0.8) return `this is a sound of ${instrument}, pitch ${spelledOut(pitch)}`;
+  if (kind < shares.instrument) return instrumentCaption(instrument);
+  if (kind < shares.instrument + shares.pitch)
+    return `this is a sound of ${instrument}, pitch ${spelledOut(pitch)}`;
   return `this is a sound of ${instrument}, ${register(pitch)} note`;
 }
 
@@ -57,17 +68,17 @@ function spelledOut(pitch: number): string {
   return String(pitch).split('').join(' ');
 }
 
-const DRAWN_TASKS = NOTE_TASKS.flatMap((task) => Array<typeof task>(task.share).fill(task));
-
 /** One task of a note, drawn by the shares. */
-export function noteExample(note: NoteLabels, rng: Rng): NoteExample {
-  const { prompt, target } = DRAWN_TASKS[rng.int(DRAWN_TASKS.length)]!;
+export function noteExample(note: NoteLabels, shares: NoteTaskShares, rng: Rng): NoteExample {
+  const names = Object.keys(NOTE_TASKS) as (keyof NoteTaskShares)[];
+  const drawn = names.flatMap((name) => Array<typeof name>(shares[name]).fill(name));
+  const { prompt, target } = NOTE_TASKS[drawn[rng.int(drawn.length)]!];
   return { prompt, target: target(note) };
 }
 
 /** What a note is asked to show what the model has learnt: its description, its caption, its pitch. */
 export function noteQuestions(note: NoteLabels): NoteExample[] {
-  return NOTE_TASKS.slice(0, 3).map(({ prompt, target }) => ({ prompt, target: target(note) }));
+  return TASKS.slice(0, 3).map(({ prompt, target }) => ({ prompt, target: target(note) }));
 }
 
 /**
@@ -75,7 +86,7 @@ export function noteQuestions(note: NoteLabels): NoteExample[] {
  * before, which is what a prefix steers later; one trained on single answers cannot be steered.
  */
 export function noteDocument(note: NoteLabels, rng: Rng): string[] {
-  return rng.shuffle(NOTE_TASKS.map(({ target }) => target(note)));
+  return rng.shuffle(TASKS.map(({ target }) => target(note)));
 }
 
 /** Every text of a set of notes: for the vocabularies of small models. */
@@ -84,11 +95,11 @@ export function allTexts(instruments: readonly string[]): { prompts: string[]; a
   const notes = instruments.flatMap((instrument) => pitches.map((pitch) => ({ instrument, pitch })));
   return {
     prompts: [
-      ...NOTE_TASKS.map(({ prompt }) => prompt),
+      ...TASKS.map(({ prompt }) => prompt),
       ...instruments.map(instrumentCaption),
       ...notes.map(({ instrument, pitch }) => `this is a sound of ${instrument}, pitch ${spelledOut(pitch)}`),
       ...['low', 'middle', 'high'].map((word) => `this is a sound of, ${word} note`),
     ],
-    answers: notes.flatMap((note) => NOTE_TASKS.map(({ target }) => target(note))),
+    answers: notes.flatMap((note) => TASKS.map(({ target }) => target(note))),
   };
 }
