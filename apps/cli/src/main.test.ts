@@ -371,7 +371,7 @@ describe('bad input', () => {
       'a config with wrong fields',
       () => ['train', 'clap', '--config', at('train.json'), '--out', at('run')],
       2,
-      /^E_CONFIG .*train\.json: .*data\.manifest.*steps/,
+      /^E_CONFIG .*train\.json: .*data\.manifest.*stepps/,
     ],
     [
       'a manifest with a missing recording',
