@@ -278,7 +278,7 @@ describe('a bad file', () => {
 });
 
 describe('an audio path', () => {
-  const outside = /leads out of .* as root \(--data-root\)/;
+  const outside = /leads out of .* as root \(--root\)/;
 
   it.each([
     ['../secret.wav', outside],

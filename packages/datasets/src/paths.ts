@@ -53,6 +53,6 @@ export function isOutside(error: PengiError): boolean {
 function outside(root: string, name: string): PengiError {
   return new PengiError(
     'E_DATA',
-    `"${printable(name)}" leads out of ${printable(root)}: give a folder that holds all audio as root (--data-root)`,
+    `"${printable(name)}" leads out of ${printable(root)}: give a folder that holds all audio as root (--root)`,
   );
 }

@@ -21,6 +21,7 @@ export function addTrain(program: Command, setStatus: SetStatus): void {
     .option('--config <file>', 'JSON, or a TypeScript module with a default export')
     .option('--recipe <name>', 'a config that comes with the program: see "pengi recipes"')
     .option('--data <file>', 'CSV or JSONL with audio, prompt and target')
+    .option('--root <folder>', 'where its audio paths count from (default: its own folder)')
     .option('--from <folder>', 'a model to go on with')
     .option('--sets <folder>', 'the folder that data sets lie in (default: PENGI_DATA)')
     .option('--lora <rank>', 'learn adapters of this rank in place of weights', number)
@@ -115,10 +116,10 @@ async function chosen(
 /** Paths of flags count from the working folder, those of a config from its own. */
 function completed(
   input: TrainConfigInput,
-  { data, from, sets, ...flags }: TrainFlags,
+  { data, root, from, sets, ...flags }: TrainFlags,
   { file, folder = process.cwd() }: { file: string; folder?: string },
 ): RunConfig {
-  const absolute = { ...flags, ...located({ data, from, sets }) };
+  const absolute = { ...flags, ...located({ data, root, from, sets }) };
   return completeConfig(withFlags(input, absolute), folder, file);
 }
 

@@ -6,6 +6,7 @@ export interface TrainFlags {
   config?: string;
   recipe?: string;
   data?: string;
+  root?: string;
   from?: string;
   sets?: string;
   lora?: number;
@@ -55,7 +56,8 @@ export function fineTuning(task: TaskName, data: string, from: string | undefine
 
 /** A config with what the command line says instead. */
 export function withFlags(config: TrainConfigInput, flags: TrainFlags): TrainConfigInput {
-  const { data, from, sets, lora, mapperOnly, patience, steps, epochs, batch, learningRate, seed } = flags;
+  const { data, root, from, sets, lora, mapperOnly, patience, steps, epochs, batch, learningRate, seed } =
+    flags;
   const { frozen, steps: _, epochs: __, ...others } = config;
   const length = steps !== undefined ? { steps } : epochs !== undefined ? { epochs } : undefined;
   const isAdapted = lora !== undefined || mapperOnly === true;
@@ -68,6 +70,7 @@ export function withFlags(config: TrainConfigInput, flags: TrainFlags): TrainCon
     data: {
       ...config.data,
       ...(sets !== undefined && { sets }),
+      ...(root !== undefined && { root }),
       ...(data !== undefined && { manifest: data, sources: undefined, weights: undefined }),
     },
     ...(from !== undefined && { from: { model: from } }),
