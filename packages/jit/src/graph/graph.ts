@@ -13,7 +13,6 @@ const ELEMENT_ARRAYS = {
   uint32: Uint32Array,
   float64: Float64Array,
   uint8: Uint8Array,
-  int8: Int8Array,
 } as const;
 
 /** Element types inside a graph: those of arrays, and the ones that some operators need within. */
@@ -23,7 +22,6 @@ export type ValueType = keyof typeof ELEMENT_ARRAYS;
 export const ONNX_TYPE: Record<ValueType, number> = {
   float32: 1,
   uint8: 2,
-  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
@@ -35,7 +33,7 @@ export const ELEMENT_BYTES = Object.fromEntries(
   Object.entries(ELEMENT_ARRAYS).map(([name, { BYTES_PER_ELEMENT }]) => [name, BYTES_PER_ELEMENT]),
 ) as Record<ValueType, number>;
 
-export type Elements = DTypeArray[DType] | Int8Array | BigInt64Array | Uint32Array | Float64Array;
+export type Elements = DTypeArray[DType] | BigInt64Array | Uint32Array | Float64Array;
 
 /** Data known while recording. `data` may be read from a file when it is asked for. */
 export interface Constant {
