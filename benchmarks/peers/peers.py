@@ -266,6 +266,26 @@ class Works:
 
         return work
 
+    def metrics(self, candidates, references):
+        """BLEU, ROUGE-L and CIDEr of pycocoevalcap, with its tokenizer in Java."""
+        import contextlib
+        import io
+
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
+        from pycocoevalcap.rouge.rouge import Rouge
+        from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+        def work():
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                tokenizer = PTBTokenizer()
+                res = tokenizer.tokenize({i: [{"caption": c}] for i, c in enumerate(candidates)})
+                gts = tokenizer.tokenize({i: [{"caption": c} for c in r] for i, r in enumerate(references)})
+                scores = [*Bleu(4).compute_score(gts, res)[0], Rouge().compute_score(gts, res)[0], Cider().compute_score(gts, res)[0]]
+            return torch.tensor([float(score) for score in scores])
+
+        return work
+
     def clap_step(self, ids):
         """One step of contrastive pretraining, batch 8: every parameter learns; nothing is random, on either side."""
         weights = self.weights

@@ -7,6 +7,7 @@ export default defineConfig(
       index: 'src/index.ts',
       convert: 'src/convert/index.ts',
       'hash-worker': 'src/convert/hash-worker.ts',
+      'pengi-worker': 'src/worker/pengi-worker.ts',
     },
   }),
 );

@@ -7,9 +7,11 @@ import { floats, ints, type NdArray } from '@pengi/core';
 import { createGpt2 } from '@pengi/gpt2';
 import { htsatLatent } from '@pengi/htsat';
 import { type Engine, quantized } from '@pengi/jit';
+import { evaluate } from '@pengi/metrics';
 import { linear } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { loadPengi, PENGI_BASE, type PengiParams } from 'pengi';
+import { madeCaptions } from '../captions.js';
 import { type Context, type Ours, pattern } from './context.js';
 import type { Summary } from './python.js';
 import { clapStep, pengiStep } from './steps.js';
@@ -19,6 +21,15 @@ export const PROMPT = 'generate audio caption';
 const LABELS = 50;
 /** Clips of the evaluation that is timed. */
 const EVALUATED = 4;
+/** Clips whose captions are scored. */
+const CAPTIONED = 1000;
+
+export interface Least {
+  bytes?: number;
+  flops: number;
+  /** Whether the operations are those of 8 bits. */
+  int8?: boolean;
+}
 
 export interface Work {
   id: string;
@@ -28,14 +39,18 @@ export interface Work {
   goal: number;
   /** How far outputs may be apart, relative to their largest value; undefined: token ids, which must be equal; null: not compared. */
   tolerance?: number | null;
+  /** The least cosine of our output with that of the first work with this peer, which is not rounded. */
+  cosine?: number;
   /** Bytes that must be read and operations that must be done at least, for the roofline. */
-  least?: { bytes: number; flops: number };
+  least: Least;
+  /** Measured only where `--only` names it. */
+  extra?: boolean;
   setup(context: Context): Promise<Ours>;
 }
 
 const { frontend, audio, gpt2: gptConfig } = PENGI_BASE;
 export const STOP = 50256; // never reached with these weights, so that all searches run to the limit
-const WEIGHTS = { htsat: 29e6, gpt2: 124.4e6 };
+const WEIGHTS = { gpt2: 124.4e6, layers: 85e6 };
 
 function logMels(batch: number): NdArray<'float32'> {
   const values = pattern(batch * 965 * 64, 60).map((value) => value - 20);
@@ -90,11 +105,24 @@ function beamWork(clips: number, engineOf: (engine: Engine) => Engine = (engine)
 
 const int8 = (engine: Engine) => quantized(engine, 'int8');
 
-/** 30 steps of 5 rows after 80 vectors: the weights are read at each step. */
-const BEAM_LEAST = (bytesPerWeight: number, clips = 1) => ({
-  bytes: 30 * WEIGHTS.gpt2 * bytesPerWeight,
-  flops: 2 * WEIGHTS.gpt2 * clips * (80 + 29 * 5),
+/** Operations of linear layers: two for each weight and token. */
+const linearFlops = (weights: number, tokens: number) => 2 * weights * tokens;
+/** HTSAT, one clip: 12 blocks of 12 C² weights, T tokens of C channels where T C² is the same in each stage, and three mergers. */
+const HTSAT_FLOPS = linearFlops(12 * 12 + 3 * 2, 4096 * 96 ** 2);
+/** CLIP's text tower without the embedding: 12 layers of 12 · 512² weights. */
+const textFlops = (texts: number) => linearFlops(12 * 12 * 512 ** 2, 40 * texts);
+/** One mapper of four layers, 80 tokens of 768 channels, and the layer before them. */
+const MAPPER_FLOPS = linearFlops(4 * 8 * 768 ** 2, 80) + linearFlops(1024 * 40 * 768, 1);
+
+/** 30 tokens of 5 rows after 80 vectors: the weights are read for each. The output layer is not needed within the prefix. */
+const BEAM_LEAST = (bytesPerWeight: number, clips = 1): Least => ({
+  bytes: TOKENS * WEIGHTS.gpt2 * bytesPerWeight,
+  flops: linearFlops(WEIGHTS.layers, 80 * clips) + linearFlops(WEIGHTS.gpt2, clips * (1 + 29 * 5)),
+  int8: bytesPerWeight === 1,
 });
+/** What comes before the search of one caption. */
+const PREFIX_FLOPS = HTSAT_FLOPS + textFlops(1) + 2 * MAPPER_FLOPS;
+const CAPTION_LEAST: Least = { ...BEAM_LEAST(4), flops: BEAM_LEAST(4).flops + PREFIX_FLOPS };
 
 export const WORKS: readonly Work[] = [
   {
@@ -103,6 +131,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'torchlibrosa', work: 'logmel', threads: 1 },
     goal: 3,
     tolerance: 1e-4,
+    least: { flops: 965 * 2.5 * 1024 * 10 },
     setup: logMelWork,
   },
   {
@@ -111,6 +140,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'numpy', work: 'logmel_numpy', threads: 1 },
     goal: 2,
     tolerance: 1e-4,
+    least: { flops: 965 * 2.5 * 1024 * 10 },
     setup: logMelWork,
   },
   {
@@ -119,6 +149,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'PyTorch', work: 'htsat', arguments: { batch: 1 } },
     goal: 1.6,
     tolerance: 1e-3,
+    least: { flops: HTSAT_FLOPS },
     setup: htsatWork(1),
   },
   {
@@ -127,6 +158,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'PyTorch', work: 'htsat', arguments: { batch: 8 } },
     goal: 1.5,
     tolerance: 1e-3,
+    least: { flops: 8 * HTSAT_FLOPS },
     setup: htsatWork(8),
   },
   {
@@ -134,7 +166,9 @@ export const WORKS: readonly Work[] = [
     work: 'HTSAT forward, batch 1, int8',
     peer: { name: 'PyTorch float32', work: 'htsat', arguments: { batch: 1 } },
     goal: 2.5,
-    tolerance: 0.1,
+    tolerance: 0.1, // and a cosine of at least 0.999
+    cosine: 0.999,
+    least: { flops: HTSAT_FLOPS, int8: true },
     setup: htsatWork(1, int8),
   },
   {
@@ -143,6 +177,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'transformers', work: 'text16', arguments: { ids: promptIdRows() } },
     goal: 1.2,
     tolerance: 1e-3,
+    least: { flops: textFlops(16) },
     async setup({ engine, params }) {
       const program = engine.compile(
         (p: NonNullable<PengiParams['caption_encoder']>, ids: Tensor) =>
@@ -203,6 +238,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'transformers, prefix repeated', work: 'loglik50', arguments: { labels: LABEL_IDS } },
     goal: 10,
     tolerance: 1e-3,
+    least: { flops: linearFlops(WEIGHTS.layers, 80) + linearFlops(WEIGHTS.gpt2, 1 + 2 * LABELS) },
     async setup({ engine, params }) {
       const gpt2 = createGpt2(params.caption_decoder.gpt.transformer, gptConfig, engine);
       const [prefix] = prefixes(1);
@@ -221,6 +257,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: "msclap's modules, Pengi's algorithm", work: 'caption_warm' },
     goal: 20,
     tolerance: null, // compared by cold_start, where the ids are at hand
+    least: CAPTION_LEAST,
     async setup({ engine, model, folder }) {
       const pengi = await loadPengi(model, { engine });
       const wav = writeClip(folder);
@@ -236,10 +273,12 @@ export const WORKS: readonly Work[] = [
   },
   {
     id: 'closed_eval',
+    extra: true, // the peer takes minutes
     work: `text matching, ${EVALUATED} clips, ${LABELS} labels`,
     peer: { name: "the wrapper's algorithm, clip by clip", work: 'closed_eval' },
     goal: 10,
     tolerance: null, // the peer embeds a text of other tokens
+    least: { flops: EVALUATED * CAPTION_LEAST.flops + textFlops(LABELS) },
     async setup({ engine, model, folder }) {
       const pengi = await loadPengi(model, { engine });
       const wav = writeClip(folder);
@@ -266,6 +305,7 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'PyTorch eager', work: 'clap_step' },
     goal: 0.9,
     tolerance: 1e-3, // of the first loss, of which four digits are told
+    least: { flops: 3 * 8 * (HTSAT_FLOPS + textFlops(1)) },
     setup: clapStep,
   },
   {
@@ -274,7 +314,28 @@ export const WORKS: readonly Work[] = [
     peer: { name: 'PyTorch eager', work: 'pengi_step' },
     goal: 0.9,
     tolerance: 1e-3,
+    least: {
+      flops: 4 * (3 * (HTSAT_FLOPS + 2 * MAPPER_FLOPS) + textFlops(1) + 2 * linearFlops(WEIGHTS.gpt2, 90)),
+    },
     setup: pengiStep,
+  },
+  {
+    id: 'metrics',
+    work: `BLEU, ROUGE-L and CIDEr, ${CAPTIONED} clips x 5`,
+    peer: { name: 'pycocoevalcap', work: 'metrics', arguments: madeCaptions(CAPTIONED, 5) },
+    goal: 10,
+    tolerance: 1e-4,
+    least: { flops: 0 },
+    async setup() {
+      const { candidates, references } = madeCaptions(CAPTIONED, 5);
+      const metrics = ['bleu_1', 'bleu_2', 'bleu_3', 'bleu_4', 'rouge_l', 'cider_d'] as const;
+      return {
+        async run() {
+          const { corpus } = await evaluate(candidates, references, { metrics });
+          return floats(metrics.map((name) => corpus[name]!));
+        },
+      };
+    },
   },
 ];
 

@@ -119,7 +119,10 @@ export interface TextTokenizer {
   encodePrompt(text: string, length: number): { readonly ids: Int32Array; readonly truncated: boolean };
 }
 
-/** A text tower that runs: texts in, embeddings [N, E] out, not normalised. An empty text is start and end alone. */
+/**
+ * A text tower that runs: texts in, embeddings [N, E] out, not normalised. An empty text is start and end alone. What was embedded
+ * lately is remembered by its tokens.
+ */
 export interface TextEncoder<Tokenizer extends TextTokenizer = ClipTokenizer> {
   readonly tokenizer: Tokenizer;
   embed(texts: readonly string[], options?: Pick<EmbedOptions, 'warn'>): Promise<NdArray<'float32'>>;
@@ -144,16 +147,50 @@ export function textEncoderOf<Tokenizer extends TextTokenizer>(
   tokenizer: Tokenizer,
   config: { readonly promptLength: number },
 ): TextEncoder<Tokenizer> {
+  const { promptLength } = config;
+  const remembered = new Map<string, Float32Array>();
   return {
     tokenizer,
-    embed(texts, { warn } = {}) {
-      return inBatches(texts, width, async (batch) => {
-        return (await program.run(promptIds(tokenizer, batch, config, warn))) as NdArray<'float32'>;
+    async embed(texts, { warn } = {}) {
+      const ids = promptIds(tokenizer, texts, config, warn).data;
+      const rows = new Map<string, Float32Array | undefined>();
+      const missing = new Map<string, Int32Array>();
+      const keys = texts.map((_, i) => {
+        const own = ids.subarray(i * promptLength, (i + 1) * promptLength);
+        const key = own.join();
+        rows.set(key, remembered.get(key));
+        if (!rows.get(key)) missing.set(key, own);
+        return key;
       });
+      const computed = await inBatches([...missing.values()], width, async (batch) => {
+        const together = ints(
+          batch.flatMap((own) => [...own]),
+          [batch.length, promptLength],
+        );
+        return (await program.run(together)) as NdArray<'float32'>;
+      });
+      for (const [i, key] of [...missing.keys()].entries())
+        rows.set(key, computed.data.slice(i * width, (i + 1) * width));
+      for (const [key, row] of rows) {
+        // Set anew, it is the last in the map's order, and the first is the one that was not asked for longest.
+        remembered.delete(key);
+        remembered.set(key, row!);
+        if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value!);
+      }
+      return stacked(
+        keys.map((key) => rows.get(key)!),
+        width,
+      );
     },
-    dispose: () => program.dispose(),
+    dispose() {
+      remembered.clear();
+      return program.dispose();
+    },
   };
 }
+
+/** How many texts' embeddings are remembered: labels are asked for again and again. One takes 4 KiB in the released models. */
+const REMEMBERED = 4096;
 
 /**
  * Ids [N, promptLength] int32 of texts, cut or padded.

@@ -1,18 +1,22 @@
 import { createRng } from '@pengi/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BeamOptions, createBeamSearch, type Generation, sampleToken } from './beam.js';
+import { type BeamOptions, createBeamSearch, type Generation, mostLikely, sampleToken } from './beam.js';
 
 const logs = (probabilities: readonly number[]) => probabilities.map(Math.log);
 
+/** All tokens, the most likely first. */
+const choices = (probabilities: readonly number[]) => mostLikely(logs(probabilities), probabilities.length);
+
 /** A whole search with a model that is a function from the tokens so far to log-probabilities. */
 function search(options: BeamOptions, logProbs: (ids: readonly number[]) => readonly number[]): Generation[] {
-  const beams = createBeamSearch(options, logProbs([]));
+  const choicesAfter = (ids: readonly number[]) => mostLikely(logProbs(ids), options.beams);
+  const beams = createBeamSearch(options, choicesAfter([]));
   let rows: number[][] = [[]];
   const follow = () => {
     rows = beams.continuations.map(({ parent, token }) => [...rows[parent]!, token]);
   };
-  for (follow(); !beams.done; follow()) beams.advance(rows.map(logProbs));
+  for (follow(); !beams.done; follow()) beams.advance(rows.map(choicesAfter));
   return beams.results();
 }
 
@@ -54,9 +58,9 @@ describe('beam search', () => {
   });
 
   it('is done as soon as all beams have stopped', () => {
-    const beams = createBeamSearch({ beams: 2, maxTokens: 9, stopToken: STOP }, logs([0.5, 0.4, 0.1]));
+    const beams = createBeamSearch({ beams: 2, maxTokens: 9, stopToken: STOP }, choices([0.5, 0.4, 0.1]));
     expect(beams.done).toBe(false);
-    beams.advance([logs([0.01, 0.01, 0.98]), logs([0.01, 0.01, 0.98])]);
+    beams.advance([choices([0.01, 0.01, 0.98]), choices([0.01, 0.01, 0.98])]);
     expect(beams.done).toBe(true);
     expect(beams.results().map(({ ids, stopped }) => [ids, stopped])).toEqual([
       [[A, STOP], true],
@@ -65,13 +69,13 @@ describe('beam search', () => {
   });
 
   it('is done at once when the only beam starts with the stop token', () => {
-    const beams = createBeamSearch({ beams: 1, maxTokens: 9, stopToken: STOP }, logs([0.1, 0.1, 0.8]));
+    const beams = createBeamSearch({ beams: 1, maxTokens: 9, stopToken: STOP }, choices([0.1, 0.1, 0.8]));
     expect(beams.done).toBe(true);
     expect(beams.results()).toEqual([{ ids: [STOP], score: Math.fround(Math.log(0.8)), stopped: true }]);
   });
 
   it('gives the first tokens alone when one token is asked for', () => {
-    const beams = createBeamSearch({ beams: 3, maxTokens: 1, stopToken: STOP }, logs([0.2, 0.7, 0.1]));
+    const beams = createBeamSearch({ beams: 3, maxTokens: 1, stopToken: STOP }, choices([0.2, 0.7, 0.1]));
     expect(beams.done).toBe(true);
     expect(beams.results().map(({ ids, stopped }) => [ids, stopped])).toEqual([
       [[B], false],
@@ -81,8 +85,8 @@ describe('beam search', () => {
   });
 
   it('feeds token 0 to beams that have stopped', () => {
-    const beams = createBeamSearch({ beams: 2, maxTokens: 9, stopToken: STOP }, logs([0.02, 0.18, 0.8]));
-    beams.advance([[], logs([0.05, 0.9, 0.05])]);
+    const beams = createBeamSearch({ beams: 2, maxTokens: 9, stopToken: STOP }, choices([0.02, 0.18, 0.8]));
+    beams.advance([choices([]), choices([0.05, 0.9, 0.05])]);
     expect(beams.continuations).toEqual([
       { parent: 0, token: 0 },
       { parent: 1, token: B },

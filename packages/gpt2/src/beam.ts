@@ -1,6 +1,6 @@
 /**
- * Search for good texts, one token at a time. The functions here know no model: they are told the log-probabilities
- * of what may follow each row, and say which row to continue with which token.
+ * Search for good texts, one token at a time. The functions here know no model: they are told what may follow each row, and
+ * say which row to continue with which token.
  */
 import { PengiError, type Rng } from '@pengi/core';
 
@@ -20,6 +20,13 @@ export interface Continuation {
   token: number;
 }
 
+/** The most likely tokens after a row, best first, the lower token first among equals. */
+export interface Choices {
+  readonly ids: ArrayLike<number>;
+  /** Log-probabilities, in nats. */
+  readonly logProbs: ArrayLike<number>;
+}
+
 export interface BeamOptions {
   beams: number;
   maxTokens: number;
@@ -31,8 +38,8 @@ export interface BeamSearch {
   readonly done: boolean;
   /** How the rows of the last choice came about: what the model has to run next. */
   readonly continuations: readonly Continuation[];
-  /** Chooses the next tokens. @param next log-probabilities [V] after each row */
-  advance(next: readonly ArrayLike<number>[]): void;
+  /** Chooses the next tokens. @param next as many choices after each row as there are beams; of rows that have stopped, any */
+  advance(next: readonly Choices[]): void;
   /** The texts, best first. */
   results(): Generation[];
 }
@@ -41,18 +48,16 @@ export interface BeamSearch {
  * The beam search of the reference's `_generate_beam`, rule by rule and rounding by rounding: lengths start at 1 and
  * grow before the division; beams are ranked by mean log-probability; a beam that has stopped stays in the race at no
  * cost and without growing; nothing is penalised.
- * @param first log-probabilities [V] of the first token
- * @throws PengiError E_USAGE for more beams than tokens in the vocabulary
+ * @param first as many choices of the first token as there are beams
+ * @throws PengiError E_USAGE for fewer, which is where there are more beams than tokens in the vocabulary
  */
-export function createBeamSearch(
-  { beams, maxTokens, stopToken }: BeamOptions,
-  first: ArrayLike<number>,
-): BeamSearch {
-  if (first.length < beams)
-    throw new PengiError('E_USAGE', `${beams} beams, but the vocabulary has ${first.length} tokens`);
-  let rows = mostLikely(first, beams).map(
-    (token): Beam => ({ ids: [token], score: f32(first[token]!), length: 1, stopped: token === stopToken }),
-  );
+export function createBeamSearch({ beams, maxTokens, stopToken }: BeamOptions, first: Choices): BeamSearch {
+  if (first.ids.length < beams)
+    throw new PengiError('E_USAGE', `${beams} beams, but the vocabulary has ${first.ids.length} tokens`);
+  let rows = Array.from({ length: beams }, (_, i): Beam => {
+    const token = first.ids[i]!;
+    return { ids: [token], score: f32(first.logProbs[i]!), length: 1, stopped: token === stopToken };
+  });
   let tokens = 1;
   let last: Continuation[] = rows.map(({ ids }) => ({ parent: 0, token: ids[0]! }));
 
@@ -66,12 +71,12 @@ export function createBeamSearch(
     advance(next) {
       const candidates = rows.flatMap((row, parent): Candidate[] => {
         if (row.stopped) return [{ parent, token: 0, mean: f32(row.score / row.length), length: row.length }];
-        const logProbs = next[parent]!;
+        const { ids, logProbs } = next[parent]!;
         const length = row.length + 1;
-        return mostLikely(logProbs, beams).map((token) => ({
+        return Array.from({ length: beams }, (_, i) => ({
           parent,
-          token,
-          mean: f32(f32(row.score + f32(logProbs[token]!)) / length),
+          token: ids[i]!,
+          mean: f32(f32(row.score + f32(logProbs[i]!)) / length),
           length,
         }));
       });
@@ -109,8 +114,8 @@ interface Candidate extends Continuation {
 /** The reference computes in float32, and rankings can depend on it. */
 const f32 = Math.fround;
 
-/** The `count` tokens of the largest log-probabilities, best first, the lower token first among equals. */
-function mostLikely(logProbs: ArrayLike<number>, count: number): number[] {
+/** The `count` most likely tokens, or all if there are fewer. @param logProbs [V] */
+export function mostLikely(logProbs: ArrayLike<number>, count: number): Choices {
   const best: number[] = [];
   for (let id = 0; id < logProbs.length; id++) {
     const value = logProbs[id]!;
@@ -120,7 +125,7 @@ function mostLikely(logProbs: ArrayLike<number>, count: number): number[] {
     best.splice(at, 0, id);
     if (best.length > count) best.pop();
   }
-  return best;
+  return { ids: best, logProbs: best.map((id) => logProbs[id]!) };
 }
 
 export interface SampleOptions {

@@ -1,6 +1,7 @@
 import { createRng, type NdArray } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Choices } from './beam.js';
 import { createDecoder, type Decoder } from './decoder.js';
 import { type NextToken, randomArray, TINY, tinyParams, uncached } from './testing/tiny.js';
 
@@ -49,6 +50,21 @@ describe('a run', () => {
     expectNear(run.first.logProbs[0]![0]!, await next(prefixOf(4), [], { temperature: 2.5 }));
     const { logProbs } = await run.advance([[{ parent: 0, token: 3 }]]);
     expectNear(logProbs[0]![0]!, await next(prefixOf(4), [3], { temperature: 2.5 }));
+  });
+
+  it('of a search tells the most likely tokens of the same distributions', async () => {
+    const prefixes = [prefixOf(5), prefixOf(9)];
+    const options = { rows: 3, maxTokens: 3 };
+    const [all, best] = [await decoder.start(prefixes, options), await decoder.search(prefixes, options)];
+    const expectMostLikely = ({ ids, logProbs }: Choices, distribution: Float32Array) => {
+      const ranked = Array.from(distribution.keys()).sort((a, b) => distribution[b]! - distribution[a]!);
+      expect(Array.from(ids)).toEqual(ranked.slice(0, 3));
+      expect(Array.from(logProbs)).toEqual(ranked.slice(0, 3).map((id) => distribution[id]!));
+    };
+    for (const g of [0, 1]) expectMostLikely(best.first[g]!, all.first.logProbs[g]![0]!);
+    const continuations = [0, 1].map((g) => [4, 5, 6].map((token) => ({ parent: 0, token: token + g })));
+    const [{ logProbs }, choices] = [await all.advance(continuations), await best.advance(continuations)];
+    for (const g of [0, 1]) for (const r of [0, 1, 2]) expectMostLikely(choices[g]![r]!, logProbs[g]![r]!);
   });
 
   it('does not disturb another one of the same decoder', async () => {

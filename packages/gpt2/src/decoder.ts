@@ -1,12 +1,12 @@
 /** Runs GPT-2 token by token: one program reads prefixes, another one token per row; the cache lies on the host. */
 import { floats, ints, type NdArray, PengiError } from '@pengi/core';
-import type { Engine } from '@pengi/jit';
+import type { Arrays, Engine, Program } from '@pengi/jit';
 import { MASKED } from '@pengi/nn';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Continuation } from './beam.js';
+import { type Choices, type Continuation, mostLikely } from './beam.js';
 import type { Gpt2Config } from './config.js';
-import { gpt2Embed, gpt2Hidden, gpt2Logits, type Past, tokenLosses } from './model.js';
+import { gpt2Embed, gpt2Hidden, gpt2Logits, type KeyValue, type Past, tokenLosses } from './model.js';
 import type { Gpt2Params } from './params.js';
 import { createStore } from './store.js';
 
@@ -36,6 +36,14 @@ export interface DecodingRun {
   advance(continuations: readonly (readonly Continuation[])[]): Promise<Distributions>;
 }
 
+/** The same of which only the most likely tokens are told, as many as a group has rows: few numbers leave the graph. */
+export interface SearchRun {
+  /** After each prefix. */
+  readonly first: readonly Choices[];
+  /** As `DecodingRun.advance`: what may follow each row of each group. */
+  advance(continuations: readonly (readonly Continuation[])[]): Promise<Choices[][]>;
+}
+
 export interface Decoder {
   /**
    * Reads the prefixes.
@@ -43,6 +51,8 @@ export interface Decoder {
    * @throws PengiError E_SHAPE for other shapes, and when prefix and text exceed the model's positions
    */
   start(prefixes: readonly NdArray[], options: StartOptions): Promise<DecodingRun>;
+  /** The same for a beam search. */
+  search(prefixes: readonly NdArray[], options: StartOptions): Promise<SearchRun>;
   /**
    * Log-probabilities, in nats, of each token of each text after the prefix [n, C].
    * @throws PengiError E_SHAPE as `start`, E_TEXT for ids outside of the vocabulary
@@ -66,6 +76,7 @@ export function createDecoder(params: Gpt2Params<NdArray>, config: Gpt2Config, e
   // Reading a prefix is one large product per layer, which gains little from weights that are laid out anew.
   const prefill = engine.compile(prefillStep(config), params, { name: 'gpt2.prefill', prepack: false });
   const step = engine.compile(tokenStep(config), params, { name: 'gpt2.step' });
+  const searchStep = engine.compile(beamStep(config), params, { name: 'gpt2.beam-step' });
   const scorer = engine.compile(scoreStep(config), params, { name: 'gpt2.score', prepack: false });
   const embedder = engine.compile(gpt2Embed, { wte: params.wte }, { name: 'gpt2.embed' });
 
@@ -82,31 +93,59 @@ export function createDecoder(params: Gpt2Params<NdArray>, config: Gpt2Config, e
     return { lengths, P, present, first: distributions(logProbs, prefixes.length, 1) };
   }
 
-  return {
-    async start(prefixes, { rows: R, maxTokens, temperature = 1 }) {
-      if (prefixes.length === 0) throw new PengiError('E_USAGE', 'no prefix to continue');
-      for (const prefix of prefixes) checkPrefix(prefix, maxTokens);
-      const divisor = temperature > 0 ? temperature : 1;
-      const { lengths, P, present, first } = await read(prefixes, divisor);
-      const slots = roundUp(P + R * (maxTokens - 1), STORE_STEP);
-      const store = createStore(present, lengths, { rows: R, slots });
-      let fed = 0;
+  /** A run with one of the programs for steps. */
+  async function begin<Result extends { present: KeyValue[] }>(
+    program: Program<[Tensor, Tensor, Past, Tensor], Result>,
+    prefixes: readonly NdArray[],
+    { rows: R, maxTokens, temperature = 1 }: StartOptions,
+  ) {
+    if (prefixes.length === 0) throw new PengiError('E_USAGE', 'no prefix to continue');
+    for (const prefix of prefixes) checkPrefix(prefix, maxTokens);
+    const divisor = temperature > 0 ? temperature : 1;
+    const { lengths, P, present, first } = await read(prefixes, divisor);
+    const slots = roundUp(P + R * (maxTokens - 1), STORE_STEP);
+    const store = createStore(present, lengths, { rows: R, slots });
+    let fed = 0;
+    const advance = async (continuations: readonly (readonly Continuation[])[]): Promise<Arrays<Result>> => {
+      if (fed === maxTokens - 1)
+        throw new PengiError('E_USAGE', `this run was started for ${maxTokens} tokens`);
+      store.branch(continuations.map((group) => group.map(({ parent }) => parent)));
+      const result = await program.run(
+        ints(continuations.flat().map(({ token }) => token)),
+        ints(lengths.flatMap((n) => Array<number>(R).fill(n + fed))),
+        { layers: store.layers, mask: store.mask() },
+        floats([divisor], []),
+      );
+      store.append(result.present as KeyValue<NdArray>[]);
+      fed++;
+      return result;
+    };
+    return { first, advance };
+  }
 
+  return {
+    async start(prefixes, options) {
+      const { first, advance } = await begin(step, prefixes, options);
       return {
         first,
+        advance: async (continuations) =>
+          distributions((await advance(continuations)).logProbs, prefixes.length, options.rows),
+      };
+    },
+
+    async search(prefixes, options) {
+      const { rows } = options;
+      const { first, advance } = await begin(searchStep, prefixes, options);
+      return {
+        first: first.logProbs.map(([logProbs]) => mostLikely(logProbs!, rows)),
         async advance(continuations) {
-          if (fed === maxTokens - 1)
-            throw new PengiError('E_USAGE', `this run was started for ${maxTokens} tokens`);
-          store.branch(continuations.map((group) => group.map(({ parent }) => parent)));
-          const result = await step.run(
-            ints(continuations.flat().map(({ token }) => token)),
-            ints(lengths.flatMap((n) => Array<number>(R).fill(n + fed))),
-            { layers: store.layers, mask: store.mask() },
-            floats([divisor], []),
-          );
-          store.append(result.present);
-          fed++;
-          return distributions(result.logProbs, lengths.length, R);
+          const { ids, logProbs } = await advance(continuations);
+          const count = ids.shape[1]!;
+          const choices = (row: number): Choices => ({
+            ids: ids.data.subarray(row * count, (row + 1) * count),
+            logProbs: logProbs.data.subarray(row * count, (row + 1) * count),
+          });
+          return prefixes.map((_, g) => Array.from({ length: rows }, (_, r) => choices(g * rows + r)));
         },
       };
     },
@@ -158,7 +197,7 @@ export function createDecoder(params: Gpt2Params<NdArray>, config: Gpt2Config, e
     },
 
     async dispose() {
-      await Promise.all([prefill, step, scorer, embedder].map((program) => program.dispose()));
+      await Promise.all([prefill, step, searchStep, scorer, embedder].map((program) => program.dispose()));
     },
   };
 
@@ -209,6 +248,17 @@ function tokenStep(config: Gpt2Config) {
     });
     const logits = gpt2Logits(p, tf.reshape(hidden, [rows, config.width]));
     return { present, logProbs: tf.logSoftmax(tf.div(logits, temperature)) };
+  };
+}
+
+/** The same, of which only the most likely tokens of each row are given: ids and logProbs [G·R, R], or all if there are fewer. */
+function beamStep(config: Gpt2Config) {
+  const step = tokenStep(config);
+  return (p: Gpt2Params, tokens: Tensor, positions: Tensor, past: Past, temperature: Tensor) => {
+    const { present, logProbs } = step(p, tokens, positions, past, temperature);
+    const [, R] = past.mask.shape as [number, number];
+    const { values, indices } = tf.topk(logProbs, Math.min(R, config.vocabularySize));
+    return { present, ids: indices, logProbs: values };
   };
 }
 

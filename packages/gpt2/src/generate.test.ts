@@ -2,7 +2,7 @@ import { createRng, floats, type NdArray } from '@pengi/core';
 import { createEngine, type Engine } from '@pengi/jit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Generation } from './beam.js';
-import type { GenerateOptions } from './generate.js';
+import type { GenerateOptions, TextSoFar } from './generate.js';
 import { createGpt2, type Gpt2 } from './load.js';
 import { naiveBeams } from './testing/naive.js';
 import { type NextToken, randomArray, TINY, tinyParams, uncached } from './testing/tiny.js';
@@ -103,6 +103,49 @@ describe('cached decoding of several prefixes together', () => {
     expect(await texts(0)).toEqual(await texts(1));
     expect(await texts(-2)).toEqual(await texts(1));
     expect(await texts(2)).not.toEqual(await texts(1));
+  });
+});
+
+describe('texts as they grow', () => {
+  it.each(['beam', 'greedy', 'sample'] as const)('are told until each is done (%s)', async (strategy) => {
+    const { gpt2, next } = models[1]!;
+    const prefixes = [4, 7, 2].map((n) => prefixOf(n));
+    const stopToken = await mostLikely(next, prefixes[0]!);
+    const told: TextSoFar[] = [];
+    const options = { strategy, beams: strategy === 'beam' ? 2 : 1, maxTokens: 6, stopToken, seed: 2 };
+    const found = await gpt2.generate(prefixes, { ...options, onText: (text) => told.push(text) });
+    for (const prefix of prefixes.keys()) {
+      const own = told.filter((text) => text.prefix === prefix);
+      expect(own.map(({ done }) => done)).toEqual(own.map((_, i) => i === own.length - 1));
+      expect(own.at(-1)!.ids).toEqual(found[prefix]![0]!.ids);
+      // Without beams to choose from, each text goes on from the one before.
+      if (strategy !== 'beam')
+        for (const [i, { ids }] of own.entries()) expect(ids).toEqual(own.at(-1)!.ids.slice(0, i + 1));
+      if (strategy !== 'beam') expect(own).toHaveLength(found[prefix]![0]!.ids.length);
+    }
+    expect(await gpt2.generate(prefixes, options)).toEqual(found);
+  });
+
+  it('are done where they end, while others go on', async () => {
+    const { gpt2, next } = models[1]!;
+    const prefixes = [prefixOf(4), prefixOf(7)];
+    const stopToken = await mostLikely(next, prefixes[0]!);
+    const told: string[] = [];
+    const onText = ({ prefix, done }: TextSoFar) => void told.push(`${prefix}${done ? ' done' : ''}`);
+    await gpt2.generate(prefixes, { strategy: 'greedy', maxTokens: 3, stopToken, onText });
+    expect(told).toEqual(['0 done', '1', '1', '1 done']);
+  });
+
+  it('end the decoding where their listener throws', async () => {
+    let told = 0;
+    const onText = () => {
+      if (++told === 3) throw new Error('enough');
+    };
+    const { gpt2 } = models[1]!;
+    await expect(gpt2.generate([prefixOf(4)], { maxTokens: 9, stopToken: 99, onText })).rejects.toThrow(
+      'enough',
+    );
+    expect(told).toBe(3);
   });
 });
 

@@ -1,5 +1,5 @@
 import { createRng, type NdArray, PengiError } from '@pengi/core';
-import { type BeamOptions, createBeamSearch, type Generation, sampleToken } from './beam.js';
+import { type BeamOptions, type BeamSearch, createBeamSearch, type Generation, sampleToken } from './beam.js';
 import type { Decoder } from './decoder.js';
 
 export interface GenerateOptions {
@@ -18,6 +18,18 @@ export interface GenerateOptions {
   topP?: number;
   /** Sampling: the same seed draws the same texts after the same prefix, whatever is decoded beside it. Default 0. */
   seed?: number;
+  /** Is told of the texts as they grow. What it throws ends the decoding. */
+  onText?: ((text: TextSoFar) => void) | undefined;
+}
+
+/** The best text so far after one of the prefixes. A beam search can change its mind, as long as it is not done. */
+export interface TextSoFar {
+  /** Which prefix. */
+  prefix: number;
+  /** The tokens, with the stop token if that ended them. */
+  ids: readonly number[];
+  /** Whether this is the final text. Told once for each prefix, as soon as it is known: others may take longer. */
+  done: boolean;
 }
 
 /**
@@ -56,15 +68,20 @@ function check({ topK = 1, topP = 1 }: GenerateOptions, settings: Omit<Settings,
 async function beamSearch(
   decoder: Decoder,
   prefixes: readonly NdArray[],
-  { beams, maxTokens, temperature, stopToken }: Settings,
+  { beams, maxTokens, temperature, stopToken, onText }: Settings,
 ): Promise<Generation[][]> {
-  const run = await decoder.start(prefixes, { rows: beams, maxTokens, temperature });
-  const searches = run.first.logProbs.map(([first]) =>
-    createBeamSearch({ beams, maxTokens, stopToken }, first!),
-  );
+  const run = await decoder.search(prefixes, { rows: beams, maxTokens, temperature });
+  const searches = run.first.map((first) => createBeamSearch({ beams, maxTokens, stopToken }, first));
+  const tell = (prefix: number, { done, results }: BeamSearch) =>
+    onText?.({ prefix, ids: results()[0]!.ids, done });
+  for (const [g, search] of searches.entries()) tell(g, search);
   while (searches.some((search) => !search.done)) {
-    const { logProbs } = await run.advance(searches.map((search) => search.continuations));
-    for (const [g, search] of searches.entries()) if (!search.done) search.advance(logProbs[g]!);
+    const choices = await run.advance(searches.map((search) => search.continuations));
+    for (const [g, search] of searches.entries()) {
+      if (search.done) continue;
+      search.advance(choices[g]!);
+      tell(g, search);
+    }
   }
   return searches.map((search) => search.results());
 }
@@ -72,7 +89,7 @@ async function beamSearch(
 async function sample(
   decoder: Decoder,
   prefixes: readonly NdArray[],
-  { beams: rows, maxTokens, temperature, stopToken, topK, topP, seed = 0 }: Settings,
+  { beams: rows, maxTokens, temperature, stopToken, topK, topP, seed = 0, onText }: Settings,
 ): Promise<Generation[][]> {
   const run = await decoder.start(prefixes, { rows, maxTokens, temperature });
   const texts = prefixes.map(() =>
@@ -83,6 +100,8 @@ async function sample(
       stopped: false,
     })),
   );
+
+  const finished = texts.map(() => false);
 
   let next = run.first.logProbs;
   for (let step = 0; step < maxTokens; step++) {
@@ -95,15 +114,23 @@ async function sample(
         text.logProb += logProbs[token]!;
         text.stopped = token === stopToken;
       }
-    if (step === maxTokens - 1 || texts.flat().every((text) => text.stopped)) break;
+    for (const [prefix, group] of texts.entries()) {
+      if (finished[prefix]) continue;
+      finished[prefix] = step === maxTokens - 1 || group.every(({ stopped }) => stopped);
+      onText?.({ prefix, ids: [...sorted(group)[0]!.ids], done: finished[prefix] });
+    }
+    if (finished.every(Boolean)) break;
     const continuations = texts.map((group) =>
       group.map(({ ids }, parent) => ({ parent: step === 0 ? 0 : parent, token: ids.at(-1)! })),
     );
     next = (await run.advance(continuations)).logProbs;
   }
-  return texts.map((group) =>
-    group
-      .map(({ ids, logProb, stopped }): Generation => ({ ids, score: logProb / ids.length, stopped }))
-      .sort((a, b) => b.score - a.score),
-  );
+  return texts.map(sorted);
+}
+
+/** Drawn texts, best first. */
+function sorted(group: readonly { ids: number[]; logProb: number; stopped: boolean }[]): Generation[] {
+  return group
+    .map(({ ids, logProb, stopped }): Generation => ({ ids, score: logProb / ids.length, stopped }))
+    .sort((a, b) => b.score - a.score);
 }

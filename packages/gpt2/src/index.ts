@@ -1,9 +1,11 @@
 export {
   type BeamOptions,
   type BeamSearch,
+  type Choices,
   type Continuation,
   createBeamSearch,
   type Generation,
+  mostLikely,
   type SampleOptions,
   sampleToken,
 } from './beam.js';
@@ -13,9 +15,10 @@ export {
   type Decoder,
   type DecodingRun,
   type Distributions,
+  type SearchRun,
   type StartOptions,
 } from './decoder.js';
-export { type GenerateOptions, generate } from './generate.js';
+export { type GenerateOptions, generate, type TextSoFar } from './generate.js';
 export { createGpt2, type Gpt2, gpt2Params, loadGpt2, tokenizerOf } from './load.js';
 export {
   type Gpt2Hidden,

@@ -9,6 +9,8 @@ import { createWasmEngine } from './engines/wasm.js';
 export interface EngineOptions {
   /** Threads of the engine, where it lets one choose; default: the number of cores. */
   threads?: number;
+  /** Of `jit`: whether threads without work wait busily; see `JitOptions`. */
+  spinning?: boolean | undefined;
   /** Told once when a slow engine stands in for the default one. Default: a line on stderr. */
   warn?: (message: string) => void;
 }

@@ -1,9 +1,21 @@
 /** From prefixes of the language model to answers. */
 import { floats, type NdArray, PengiError } from '@pengi/core';
-import type { Generation, Gpt2, GenerateOptions as Gpt2Options, Tokenizer } from '@pengi/gpt2';
+import type { Generation, Gpt2, GenerateOptions as Gpt2Options, TextSoFar, Tokenizer } from '@pengi/gpt2';
 
 /** How an answer is searched for, or drawn. */
-export type DecodingOptions = Omit<Gpt2Options, 'stopToken'>;
+export interface DecodingOptions extends Omit<Gpt2Options, 'stopToken' | 'onText'> {
+  /** Is told of the answers as they grow. What it throws ends the call. */
+  onText?: ((answer: AnswerSoFar) => void) | undefined;
+}
+
+/** The best answer so far. A beam search can change its mind, as long as it is not done. */
+export interface AnswerSoFar {
+  /** Which of the inputs it is about. */
+  index: number;
+  text: string;
+  /** Whether this is the final text. Told once for each input, as soon as it is known: others may take longer. */
+  done: boolean;
+}
 
 export interface GeneratedText {
   /** Without what it goes on from, and without blanks around it. */
@@ -46,6 +58,25 @@ export async function generateRows(
 ): Promise<Generation[][]> {
   const filled = Array.from({ length: rows }, (_, i) => prefixes[i] ?? prefixes[0]!);
   return (await gpt2.generate(filled, options)).slice(0, prefixes.length);
+}
+
+/**
+ * Tells the answers to inputs `from` to `from + count` of texts of token ids. Those of rows that fill a batch up are not told.
+ */
+export function textListener(
+  onText: DecodingOptions['onText'],
+  tokenizer: Tokenizer,
+  { stopToken, from, count }: { stopToken: number; from: number; count: number },
+  textOf: (text: string) => string = (text) => text.trim(),
+): ((text: TextSoFar) => void) | undefined {
+  if (!onText) return undefined;
+  return ({ prefix, ids, done }) => {
+    if (prefix >= count) return;
+    const said = ids.at(-1) === stopToken ? ids.slice(0, -1) : ids;
+    const text = tokenizer.decode(said, { cleanUp: true });
+    // A character of several tokens shows once it is whole.
+    onText({ index: from + prefix, text: textOf(done ? text : text.replace(/\ufffd+$/, '')), done });
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 export type { AudioInput } from '@pengi/clap';
-export type { Answer, GeneratedText } from './answers.js';
+export type { Answer, AnswerSoFar, GeneratedText } from './answers.js';
 export {
   type CaptionOptions,
   type Clapcap,
@@ -83,3 +83,4 @@ export {
 export { type AudioSample, CAPTION_LENGTHS, type Draw } from './training-batches.js';
 export type { AudioTaskOptions, TaskOptions } from './training-options.js';
 export { type CaptionWindowsOptions, captionWindows, type WindowAnswer } from './windows.js';
+export { loadPengiWorker, type PengiWorker, type PengiWorkerOptions } from './worker/start.js';

@@ -23,6 +23,7 @@ import {
   inBatches,
   joined,
   row,
+  textListener,
   tokenLimit,
 } from './answers.js';
 import { type ClassifyOptions, classify, type LabelScores } from './classify.js';
@@ -157,16 +158,21 @@ export function createPengi(
 
   const hear = createHear(frontend, audioEncoder);
 
-  /** Answers for embeddings [n, E] and as many prompts; decoded as if there were `rows` of them. */
+  /** Answers for embeddings [n, E] and as many prompts, the first of which is input `from`; decoded as if there were `rows` of them. */
   async function respond(
     { embeddings, warnings: heard }: Awaited<ReturnType<Hear>>,
     prompts: readonly string[],
-    { prompt: _prompt, audio: _audio, continue: more = '', ...decoding }: GenerateOptions,
-    rows = prompts.length,
+    { prompt: _prompt, audio: _audio, continue: more = '', onText, ...decoding }: GenerateOptions,
+    { from = 0, rows = prompts.length } = {},
   ): Promise<Answer[]> {
     const maxTokens = tokenLimit(roomAfter(config, tokenizer.encode(more).length), decoding.maxTokens);
     const { prefixes, warnings } = await pengi.prefixes(embeddings, prompts, { continue: more });
-    const generations = await generateRows(gpt2, prefixes, rows, { ...decoding, maxTokens, stopToken });
+    const generations = await generateRows(gpt2, prefixes, rows, {
+      ...decoding,
+      maxTokens,
+      stopToken,
+      onText: textListener(onText, tokenizer, { stopToken, from, count: prompts.length }),
+    });
     return generations.map((found, i) => answerOf(found, tokenizer, [...heard[i]!, ...warnings[i]!]));
   }
 
@@ -212,7 +218,10 @@ export function createPengi(
       if (prompts.length !== inputs.length)
         throw new PengiError('E_USAGE', `${inputs.length} recordings, but ${prompts.length} prompts`);
       return inBatches(inputs, async (batch, from, rows) =>
-        respond(await hear(batch, options.audio), prompts.slice(from, from + batch.length), options, rows),
+        respond(await hear(batch, options.audio), prompts.slice(from, from + batch.length), options, {
+          from,
+          rows,
+        }),
       );
     },
 
@@ -222,7 +231,7 @@ export function createPengi(
       return inBatches(prompts, async (batch, from, rows) => {
         const part = audio.data.subarray(from * E, (from + batch.length) * E);
         const embeddings = floats(part, [batch.length, E]);
-        return respond({ embeddings, warnings: batch.map(() => []) }, batch, options, rows);
+        return respond({ embeddings, warnings: batch.map(() => []) }, batch, options, { from, rows });
       });
     },
 

@@ -1,8 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { floats } from '@pengi/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../create.js';
+import { createEngine, type EngineOptions } from '../create.js';
 import type { Engine } from '../engine.js';
 import { trace } from '../graph/trace.js';
 import { KERNELS } from '../kernels/index.js';
@@ -20,6 +21,26 @@ testEngine(
   () => jit,
   () => cpu,
 );
+
+describe('threads', () => {
+  it('do not spin where there are more than cores, unless they shall, and compute the same', async () => {
+    const many = availableParallelism() + 1;
+    const x = floats([1, 2, 3, 4], [2, 2]);
+    const run = async (options: EngineOptions) => {
+      const engine = await createEngine('jit', options);
+      const program = engine.compile((w: { w: Tensor }, y: Tensor) => tf.matMul(y as never, w.w as never), {
+        w: x,
+      });
+      const { data } = await program.run(x);
+      await program.dispose();
+      return [engine.description.includes('do not spin'), ...data];
+    };
+    expect(await run({ threads: many })).toEqual([true, 7, 10, 15, 22]);
+    expect(await run({ threads: many, spinning: true })).toEqual([false, 7, 10, 15, 22]);
+    expect(await run({ threads: 1 })).toEqual([false, 7, 10, 15, 22]);
+    expect(await run({ threads: 1, spinning: false })).toEqual([true, 7, 10, 15, 22]);
+  });
+});
 
 describe('the table of kernels', () => {
   it('has a case for every kernel', async () => {

@@ -9,6 +9,11 @@ import type { GraphSession } from './session.js';
 export interface JitOptions {
   /** Threads inside one operator; default: the number of cores. */
   threads?: number;
+  /**
+   * Whether threads without work wait busily, which is quicker where the cores are free and slower where others need them.
+   * Default: unless there are more threads than cores.
+   */
+  spinning?: boolean | undefined;
 }
 
 /** How many graphs of a program stay when the caller does not say. */
@@ -18,9 +23,9 @@ const KEPT_GRAPHS = 8;
  * The default engine: functions are recorded once per combination of shapes and run as ONNX graphs on ONNX Runtime.
  * @throws PengiError E_ENGINE when onnxruntime-node cannot be loaded
  */
-export async function createJitEngine({ threads }: JitOptions = {}): Promise<Engine> {
+export async function createJitEngine({ threads, spinning }: JitOptions = {}): Promise<Engine> {
   const { openRuntime, watchFiles } = await import('./session.js'); // Node only, so not before it is asked for
-  const runtime = await openRuntime(threads);
+  const runtime = await openRuntime(threads, spinning);
 
   const compile = <Inputs extends unknown[], Output>(
     fn: (weights: never, ...inputs: never[]) => unknown,

@@ -28,13 +28,19 @@ export interface Runtime {
   open(recorded: Trace, options: SessionOptions): Promise<GraphSession>;
 }
 
-/** @throws PengiError E_ENGINE when onnxruntime-node cannot be loaded */
-export async function openRuntime(threads = availableParallelism()): Promise<Runtime> {
+/**
+ * @param spinning whether threads without work wait busily
+ * @throws PengiError E_ENGINE when onnxruntime-node cannot be loaded
+ */
+export async function openRuntime(
+  threads = availableParallelism(),
+  spinning = threads <= availableParallelism(),
+): Promise<Runtime> {
   const ort = await loadOrt();
   return {
-    description: `ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common}, cpu, ${threads} threads`,
+    description: `ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common}, cpu, ${threads} threads${spinning ? '' : ' that do not spin'}`,
     async open(recorded, { name, prepack }) {
-      const session = await createSession(ort, recorded, { threads, prepack, name });
+      const session = await createSession(ort, recorded, { threads, spinning, prepack, name });
       return {
         run: (inputs) => runSession(ort, session, recorded, inputs, name),
         release: () => session.release(),
@@ -58,7 +64,7 @@ async function loadOrt(): Promise<Ort> {
 async function createSession(
   ort: Ort,
   recorded: Trace,
-  { threads, prepack, name }: SessionOptions & { threads: number },
+  { threads, spinning, prepack, name }: SessionOptions & { threads: number; spinning: boolean },
 ): Promise<InferenceSession> {
   const { place, externalData, folder } = placeConstants(recorded.constants);
   const inputs = recorded.inputs.map(({ value }) => value);
@@ -76,6 +82,7 @@ async function createSession(
         session: {
           ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
           ...(prepack ? {} : { disable_prepacking: '1' }),
+          ...(spinning ? {} : { intra_op: { allow_spinning: '0' } }),
         },
       },
     });

@@ -19,6 +19,7 @@ import {
   generateRows,
   inBatches,
   row,
+  textListener,
   tokenLimit,
 } from '../answers.js';
 import { type CompatOptions, referenceFrontend } from '../compat.js';
@@ -86,13 +87,21 @@ export function createClapcap(
     tokenizer,
     gpt2,
 
-    async generate(inputs, { audio, ...decoding } = {}) {
+    async generate(inputs, { audio, onText, ...decoding } = {}) {
       const maxTokens = tokenLimit(room, decoding.maxTokens);
-      return inBatches(inputs, async (batch, _from, rows) => {
+      return inBatches(inputs, async (batch, from, rows) => {
         const { embeddings, warnings } = await hear(batch, { ...drawn, ...audio });
         const mapped = await mapper.map(embeddings);
         const prefixes = batch.map((_, i) => row(mapped, i));
-        const generations = await generateRows(gpt2, prefixes, rows, { ...decoding, maxTokens, stopToken });
+        const count = batch.length;
+        const generations = await generateRows(gpt2, prefixes, rows, {
+          ...decoding,
+          maxTokens,
+          stopToken,
+          onText: textListener(onText, tokenizer, { stopToken, from, count }, (text) =>
+            capitalize(compat ? text : text.trim()),
+          ),
+        });
         return generations.map((found, i) => {
           const answer = answerOf(found, tokenizer, warnings[i]!, { trim: !compat });
           return { ...capitalized(answer), alternatives: answer.alternatives.map(capitalized) };
@@ -121,8 +130,12 @@ export function createClapcap(
   return clapcap;
 }
 
-/** With Python's `str.capitalize` of its text: the first letter large, all others small. */
 function capitalized<Text extends GeneratedText>(found: Text): Text {
-  const [first = '', ...others] = found.text; // by code points
-  return { ...found, text: first.toUpperCase() + others.join('').toLowerCase() };
+  return { ...found, text: capitalize(found.text) };
+}
+
+/** Python's `str.capitalize`: the first letter large, all others small. */
+function capitalize(text: string): string {
+  const [first = '', ...others] = text; // by code points
+  return first.toUpperCase() + others.join('').toLowerCase();
 }
