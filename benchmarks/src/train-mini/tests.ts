@@ -103,12 +103,15 @@ export async function generated(pengi: Pengi, { clips, prompt, labelOf }: MiniTe
   return share(clips, (i) => labelOf(answers[i]!.text));
 }
 
-/** The share that two simple models of log-mel statistics get right. */
+/** What the baselines hear: as long as the longest recordings are. */
+const BASELINE_SECONDS = 5;
+
+/** The share that two simple models of log-mel statistics of whole recordings get right. */
 export async function baselines(
   { clips, training }: MiniTest,
   config: FrontendConfig,
 ): Promise<{ centroid: number; linear: number }> {
-  const frontend = createFrontend(config);
+  const frontend = createFrontend({ ...config, durationSeconds: BASELINE_SECONDS });
   const features = async ({ audio }: Clip) => {
     const { samples } = await frontend.load(audio);
     return logMelStatistics({ data: frontend.logMel(samples), frames: frontend.frames, mels: config.mels });
