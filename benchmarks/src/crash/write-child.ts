@@ -31,6 +31,8 @@ try {
     if (mode === 'count') say(`calls ${JSON.stringify(kinds)}`);
   }
 } catch (error) {
+  // A torn write after which nothing more was tried: it ends here.
+  if (mode === 'torn') process.kill(process.pid, 'SIGKILL');
   writeSync(2, `${isPengiError(error) ? error.line : (error as Error).stack}\n`);
   process.exit(isPengiError(error) ? error.exitCode : 70);
 }

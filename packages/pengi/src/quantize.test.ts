@@ -60,9 +60,10 @@ describe('a report', () => {
   it('compares embeddings when all parts are quantised', async () => {
     const report = await compareQuantized(params, BASE, await testEngine(), { parts: 'all', tokens: 2 });
     const { audio, text } = report.embeddingCosine;
-    expect(audio).toBeCloseTo(1, 5); // this encoder is too small for its weights to be rounded
-    expect(text).toBeGreaterThan(QUANTIZE_BOUNDS.embeddingCosine);
-    expect(text).toBeLessThan(1);
+    for (const cosine of [audio, text]) {
+      expect(cosine).toBeGreaterThan(QUANTIZE_BOUNDS.embeddingCosine);
+      expect(cosine).toBeLessThan(1); // it was rounded
+    }
     expect(report.equalBeams).toBeNull();
   });
 
