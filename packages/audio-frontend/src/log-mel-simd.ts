@@ -54,7 +54,11 @@ export function createLogMelKernel({ fftSize, hopLength, bank }: KernelSettings)
   integers(places, placesOf(half));
   doubles(turns, turnsOf(half));
   integers(filters, Array.from({ length: mels }, (_, m) => [bank.first[m]!, bank.count[m]!]).flat());
-  doubles(weights, bank.weights);
+  // The kernel's powers are four times as large: exact, as is this.
+  doubles(
+    weights,
+    bank.weights.map((weight) => weight / 4),
+  );
   const input = new Float32Array(memory.buffer, samples, chunkSamples);
   const output = new Float32Array(memory.buffer, out, CHUNK * mels);
 

@@ -15,7 +15,7 @@ const PAIR: usize = 16;
  * @param turns float64 [half / 2 + 1, 2]: cos and sin of 2πk / (2 half)
  * @param power float64 pairs [half + 1]
  * @param filters int32 [mels, 2]: first bin and number of bins of each filter
- * @param weights float64, of each filter after the other
+ * @param weights float64, a quarter of the weights of each filter after the other
  * @param out float32 [frames, mels], decibels
  */
 export function logMel(
@@ -288,7 +288,7 @@ function last8(re: usize, im: usize): void {
   );
 }
 
-/** |X_k|² for k = 0 … topBin out of the spectrum of (even, odd) pairs. */
+/** |2 X_k|² for k = 0 … topBin out of the spectrum of (even, odd) pairs: the weights of the filters make up for the factor. */
 function powers(
   re: usize,
   im: usize,
@@ -302,9 +302,10 @@ function powers(
   const im0 = v128.load(im);
   const dc = f64x2.add(re0, im0);
   const nyquist = f64x2.sub(re0, im0);
-  v128.store(power, f64x2.mul(dc, dc));
-  if (topBin >= half) v128.store(power + ((<usize>half) << 4), f64x2.mul(nyquist, nyquist));
-  const scale = f64x2.splat(0.5);
+  const four = f64x2.splat(4);
+  v128.store(power, f64x2.mul(four, f64x2.mul(dc, dc)));
+  if (topBin >= half)
+    v128.store(power + ((<usize>half) << 4), f64x2.mul(four, f64x2.mul(nyquist, nyquist)));
   for (let k = 1, middle = half >> 1; k <= middle; k++) {
     const mirror = half - k;
     const here = <usize>i32.load(places + ((<usize>k) << 2));
@@ -313,10 +314,10 @@ function powers(
     const zi = v128.load(im + here);
     const mr = v128.load(re + there);
     const mi = v128.load(im + there);
-    const evenRe = f64x2.mul(f64x2.add(zr, mr), scale);
-    const evenIm = f64x2.mul(f64x2.sub(zi, mi), scale);
-    const oddRe = f64x2.mul(f64x2.add(zi, mi), scale);
-    const oddIm = f64x2.mul(f64x2.sub(mr, zr), scale);
+    const evenRe = f64x2.add(zr, mr);
+    const evenIm = f64x2.sub(zi, mi);
+    const oddRe = f64x2.add(zi, mi);
+    const oddIm = f64x2.sub(mr, zr);
     const cos = v128.load64_splat(turns + ((<usize>k) << 4));
     const sin = v128.load64_splat(turns + ((<usize>k) << 4), 8);
     const turnedRe = f64x2.add(f64x2.mul(cos, oddRe), f64x2.mul(sin, oddIm));
@@ -353,9 +354,18 @@ function decibels(
     let at = power + ((<usize>i32.load(filters)) << 4);
     const end = at + ((<usize>i32.load(filters, 4)) << 4);
     filters += 8;
+    // Two sums, as each has to wait for its last addition.
     let sum = f64x2.splat(0);
-    for (; at < end; at += PAIR, weights += 8)
+    let other = f64x2.splat(0);
+    for (; at + PAIR < end; at += 2 * PAIR, weights += 16) {
       sum = f64x2.add(sum, f64x2.mul(v128.load(at), v128.load64_splat(weights)));
+      other = f64x2.add(other, f64x2.mul(v128.load(at, 16), v128.load64_splat(weights, 8)));
+    }
+    if (at < end) {
+      sum = f64x2.add(sum, f64x2.mul(v128.load(at), v128.load64_splat(weights)));
+      weights += 8;
+    }
+    sum = f64x2.add(sum, other);
     const both = f32x4.demote_f64x2_zero(logarithm(f64x2.max(sum, f64x2.splat(1e-10))));
     f32.store(rowB + ((<usize>m) << 2), f32x4.extract_lane(both, 1));
     f32.store(rowA + ((<usize>m) << 2), f32x4.extract_lane(both, 0));
