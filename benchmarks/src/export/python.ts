@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { pythonWith } from '../../../scripts/python-env.js';
 
 const run = promisify(execFile);
 const PACKAGES = ['onnx==1.23.2', 'onnxruntime==1.32.0', 'numpy==2.4.6'];
@@ -13,20 +13,10 @@ const PACKAGES = ['onnx==1.23.2', 'onnxruntime==1.32.0', 'numpy==2.4.6'];
  */
 export async function findPython(): Promise<string | undefined> {
   if (process.env.PENGI_ONNX_PYTHON) return process.env.PENGI_ONNX_PYTHON;
-  const folder = join(tmpdir(), 'pengi-onnx');
-  const python = join(folder, 'bin', 'python');
-  const done = join(folder, 'complete');
-  if (existsSync(done)) return python;
-  console.log(`installing ${PACKAGES.join(', ')} into ${folder}`);
-  try {
-    await run('python3', ['-m', 'venv', folder]);
-    await run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES], { maxBuffer: 2 ** 26 });
-  } catch (error) {
-    console.log((error as Error).message.slice(0, 2000));
+  return pythonWith(join(tmpdir(), 'pengi-onnx'), { packages: PACKAGES }).catch((error: Error) => {
+    console.log(error.message.slice(0, 2000));
     return undefined;
-  }
-  writeFileSync(done, '');
-  return python;
+  });
 }
 
 /** The largest relative difference of each output, or what went wrong. */

@@ -1,9 +1,9 @@
 /** heareval in Python: an environment that has it, and its two stages. */
 import { execFile } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { pythonWith } from '../../../scripts/python-env.js';
 
 const run = promisify(execFile);
 const INTEGRATION = join(import.meta.dirname, '../../../integrations/hear');
@@ -11,25 +11,21 @@ const COMPARE = join(import.meta.dirname, 'compare.py');
 
 /** What heareval imports, at versions of today but for lightning, whose interface changed; see run_heareval.py. */
 const PACKAGES = [
-  ...[
-    'torch',
-    'pytorch-lightning==1.9.5',
-    'scikit-learn',
-    'pandas',
-    'sed_eval',
-    'dcase_util',
-    'intervaltree',
-  ],
-  ...[
-    'more-itertools',
-    'python-slugify',
-    'soundfile',
-    'torchinfo',
-    'tqdm',
-    'click',
-    'pynvml',
-    'setuptools<81',
-  ],
+  'torch',
+  'pytorch-lightning==1.9.5',
+  'scikit-learn',
+  'pandas',
+  'sed_eval',
+  'dcase_util',
+  'intervaltree',
+  'more-itertools',
+  'python-slugify',
+  'soundfile',
+  'torchinfo',
+  'tqdm',
+  'click',
+  'pynvml',
+  'setuptools<81',
 ];
 const KIT = 'heareval==2021.1.3';
 
@@ -40,21 +36,10 @@ const KIT = 'heareval==2021.1.3';
 export async function findPython(): Promise<string | undefined> {
   if (process.env.PENGI_HEAR_PYTHON) return process.env.PENGI_HEAR_PYTHON;
   const folder = join(tmpdir(), 'pengi-heareval');
-  const python = join(folder, 'bin', 'python');
-  const done = join(folder, 'complete');
-  if (existsSync(done)) return python;
-  console.log(`installing ${KIT} and what it needs into ${folder}`);
-  const install = [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']] as const;
-  try {
-    await run('python3', ['-m', 'venv', folder]);
-    await run(install[0], [...install[1], ...PACKAGES], { maxBuffer: 2 ** 26 });
-    await run(install[0], [...install[1], '--no-deps', KIT], { maxBuffer: 2 ** 26 });
-  } catch (error) {
-    console.log((error as Error).message.slice(0, 2000));
+  return pythonWith(folder, { packages: PACKAGES, withoutDependencies: [KIT] }).catch((error: Error) => {
+    console.log(error.message.slice(0, 2000));
     return undefined;
-  }
-  writeFileSync(done, '');
-  return python;
+  });
 }
 
 /**

@@ -1,11 +1,7 @@
 /** The peers in Python: an environment of pinned packages, and a process that does one piece of work after the other. */
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { pythonWith } from '../../../scripts/python-env.js';
 
 /** Their dependencies are old versions, or nothing that is needed for what is measured, so they come without them. */
 const PACKAGES = [
@@ -22,17 +18,7 @@ const WITHOUT_DEPENDENCIES = ['msclap==1.3.3', 'torchlibrosa==0.1.0', 'pycocoeva
 /** The interpreter that PENGI_PEERS_PYTHON names, or one in `folder`, made now if it is not there. */
 export async function findPython(folder: string): Promise<string> {
   if (process.env.PENGI_PEERS_PYTHON) return process.env.PENGI_PEERS_PYTHON;
-  const python = join(folder, 'bin', 'python');
-  const done = join(folder, 'complete');
-  const wanted = [...PACKAGES, ...WITHOUT_DEPENDENCIES].join('\n');
-  if (existsSync(done) && readFileSync(done, 'utf8') === wanted) return python;
-  console.log(`installing ${[...PACKAGES, ...WITHOUT_DEPENDENCIES].join(', ')} into ${folder}`);
-  await run('python3', ['-m', 'venv', folder]);
-  const install = [python, ['-m', 'pip', 'install', '--quiet']] as const;
-  await run(install[0], [...install[1], ...PACKAGES], { maxBuffer: 2 ** 26 });
-  await run(install[0], [...install[1], '--no-deps', ...WITHOUT_DEPENDENCIES], { maxBuffer: 2 ** 26 });
-  writeFileSync(done, wanted);
-  return python;
+  return pythonWith(folder, { packages: PACKAGES, withoutDependencies: WITHOUT_DEPENDENCIES });
 }
 
 /** What a piece of work gives: its shape, its first values and their sum, to be compared with ours. */

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { pythonWith } from '../../../scripts/python-env.js';
 import type { TensorSource } from '../src/index.js';
 
 const run = promisify(execFile);
@@ -25,7 +25,8 @@ export type Reference = (command: string, argument: string) => Promise<Answer[]>
  * they are installed now if they are not.
  */
 export async function findReference(): Promise<Reference> {
-  const python = process.env.PENGI_PYTHON || (await installed());
+  const python =
+    process.env.PENGI_PYTHON || (await pythonWith(join(tmpdir(), 'pengi-reference'), { packages: PACKAGES }));
   return async (command, argument) => {
     const { stdout } = await run(python, [REFERENCE, command, argument], { maxBuffer: 2 ** 28 });
     return stdout
@@ -33,18 +34,6 @@ export async function findReference(): Promise<Reference> {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Answer);
   };
-}
-
-async function installed(): Promise<string> {
-  const folder = join(tmpdir(), 'pengi-reference');
-  const python = join(folder, 'bin', 'python');
-  const done = join(folder, 'complete');
-  if (existsSync(done)) return python;
-  console.log(`reference: installing ${PACKAGES.join(', ')} into ${folder}`);
-  await run('python3', ['-m', 'venv', folder]);
-  await run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES], { maxBuffer: 2 ** 26 });
-  writeFileSync(done, '');
-  return python;
 }
 
 /** Type, shape and digest of each tensor, in the words of reference.py. */

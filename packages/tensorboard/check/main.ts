@@ -6,13 +6,13 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { wav16 } from '@pengi/report';
 import { encode } from 'fast-png';
+import { pythonWith } from '../../../scripts/python-env.js';
 import { openEventFile } from '../src/index.js';
 
 const run = promisify(execFile);
@@ -26,7 +26,7 @@ if (process.argv[2] === 'write') await writeUntilKilled(process.argv[3] as strin
 const python = await findPython();
 if (python === undefined) {
   console.log(
-    'SKIPPED: no python3 with venv here, so TensorBoard could not read anything; nothing was checked',
+    'SKIPPED: there is no Python with TensorBoard here, and none could be installed; nothing was checked',
   );
   process.exit(0);
 }
@@ -156,17 +156,10 @@ function expectEqual(what: string, found: unknown, expected: unknown): void {
 /** An interpreter with TensorBoard; undefined where there is no Python, or none that can have a folder of its own. */
 async function findPython(): Promise<string | undefined> {
   if (process.env.PENGI_PYTHON) return process.env.PENGI_PYTHON;
-  const folder = join(tmpdir(), 'pengi-tensorboard-python');
-  const python = join(folder, 'bin', 'python');
-  const done = join(folder, 'complete');
-  if (existsSync(done)) return python;
-  try {
-    await run('python3', ['-m', 'venv', folder]);
-  } catch {
-    return undefined;
-  }
-  console.log(`tensorboard: installing ${PACKAGE} into ${basename(folder)}, a folder for temporary files`);
-  await run(python, ['-m', 'pip', 'install', '--quiet', PACKAGE], { maxBuffer: 2 ** 26 });
-  await writeFile(done, '');
-  return python;
+  return pythonWith(join(tmpdir(), 'pengi-tensorboard-python'), { packages: [PACKAGE] }).catch(
+    (error: Error) => {
+      console.log(error.message.slice(0, 2000));
+      return undefined;
+    },
+  );
 }
