@@ -2,6 +2,7 @@
 import { createFrontend, type FrontendConfig } from '@pengi/audio-frontend';
 import { fitLinear, fitNearestCentroid, logMelStatistics } from '@pengi/bench';
 import { type Clap, nearest } from '@pengi/clap';
+import { findRecipe } from '@pengi/cli';
 import { dataSet, inWords, PROMPTS } from '@pengi/datasets';
 import type { Pengi } from 'pengi';
 
@@ -25,17 +26,16 @@ export interface MiniTest {
   labelOf(answer: string): string;
 }
 
-const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-
 export async function miniTests(root: string): Promise<MiniTest[]> {
   const esc = await dataSet('esc50').read(root, {});
   const escClips = (isTest: boolean) =>
     esc.items
       .filter(({ fold }) => (fold === 5) === isTest)
       .map(({ audio, labels }): Clip => ({ audio, label: inWords(labels![0]!) }));
+  const { prompts, wording } = digitsOf();
   const digits = async (split: string) =>
     (await dataSet('fsdd').read(root, { split })).items.map(
-      ({ audio, labels }): Clip => ({ audio, label: DIGITS[Number(labels![0])]! }),
+      ({ audio, labels }): Clip => ({ audio, label: wording[labels![0]!]! }),
     );
   const notes = async (...split: string[]) =>
     (await dataSet('nsynth').read(root, { split })).items.map(
@@ -58,7 +58,7 @@ export async function miniTests(root: string): Promise<MiniTest[]> {
       id: 'digits',
       source: 'digits',
       split: 'test',
-      prompt: 'this digit is',
+      prompt: prompts[0]!,
       clips: await digits('test'),
       training: await digits('train'),
       labelOf: whole,
@@ -78,6 +78,14 @@ export async function miniTests(root: string): Promise<MiniTest[]> {
     ...test,
     labels: [...new Set([...test.training, ...test.clips].map(({ label }) => label))].sort(),
   }));
+}
+
+/** How the recipes ask for digits. */
+function digitsOf() {
+  const { digits } = findRecipe('mini-clap').config.data.sources as unknown as {
+    digits: { prompts: string[]; wording: Record<string, string> };
+  };
+  return digits;
 }
 
 /** All of a recording is heard: the embeddings of its windows are averaged. */

@@ -1,7 +1,7 @@
 /** The audio tower of a model folder of any family, for programs that take more of it than its embedding. */
-import type { Frontend } from '@pengi/audio-frontend';
+import type { Frontend, FrontendConfig } from '@pengi/audio-frontend';
 import { type ModelFolder, mergeParameters, openModelFolder } from '@pengi/checkpoint';
-import { PengiError, validate } from '@pengi/core';
+import { type NdArray, PengiError, validate } from '@pengi/core';
 import { HTSAT_CONSTANTS, type HtsatBodyParams, type HtsatConfig, htsatConfigSchema } from '@pengi/htsat';
 import type { Engine, Program } from '@pengi/jit';
 import type { Tensor } from '@tensorflow/tfjs-core';
@@ -49,7 +49,23 @@ const towerConfigSchema = z.looseObject({
   embedding: z.int().positive(),
 });
 
-function tower({ dir, config, file }: ModelFolder): AudioTower {
+/** An audio encoder as a model folder has it. */
+export interface AudioEncoderPart {
+  readonly config: {
+    readonly frontend: FrontendConfig;
+    readonly audio: HtsatConfig;
+    readonly embedding: number;
+  };
+  readonly params: AudioEncoderParams<NdArray>;
+  /** What the names of its tensors begin with in the folder's file. */
+  readonly prefix: string;
+}
+
+/**
+ * The audio encoder of a CLAP, a Pengi or a captioner of msclap, to be trained or put into another model.
+ * @throws PengiError E_CONFIG, E_WEIGHTS
+ */
+export function audioEncoderOf({ dir, config, file }: ModelFolder): AudioEncoderPart {
   const { audio, embedding, frontend } = validate(towerConfigSchema, config, { file: dir });
   const prefix = ['audio_encoder.', 'clap.'].find((start) =>
     [...file.tensors.keys()].some((name) => name.startsWith(`${start}base.htsat.`)),
@@ -61,8 +77,14 @@ function tower({ dir, config, file }: ModelFolder): AudioTower {
     ignore: HTSAT_CONSTANTS.map((pattern) => `base.htsat.${pattern}`),
     where: 'the audio tower of this config',
   });
+  return { config: { frontend, audio, embedding }, params, prefix };
+}
+
+function tower(folder: ModelFolder): AudioTower {
+  const { config, params, prefix } = audioEncoderOf(folder);
+  const { frontend, audio, embedding } = config;
   return {
-    frontend: frontendOf({ frontend }, file, `${prefix}base.htsat.`),
+    frontend: frontendOf({ frontend }, folder.file, `${prefix}base.htsat.`),
     audio,
     embedding,
     compile: (engine, name, f) =>

@@ -1,3 +1,4 @@
+export { type AudioEncoderPart, audioEncoderOf } from './audio-tower.js';
 export {
   type Clap,
   type CreateClapOptions,

@@ -60,10 +60,10 @@ export {
   type EvaluationSources,
   evaluationSources,
   findLeaks,
-  guardAgainstLeaks,
   type LeakCheck,
   leakLines,
   type SourceLeak,
+  withoutLeaks,
 } from './training/leak-guard.js';
 export {
   type DataSetSourceOptions,

@@ -37,9 +37,12 @@ const ABLATIONS: readonly (readonly [suffix: string, what: string, change: Chang
   ],
 ];
 
-/** The recipes of a base, named after it. */
-export function ablationsOf(base: Recipe): Recipe[] {
-  return ABLATIONS.map(([suffix, what, change]) => ({
+/**
+ * The recipes of a base, named after it.
+ * @param own suffixes of what the base is itself
+ */
+export function ablationsOf(base: Recipe, own: readonly string[]): Recipe[] {
+  return ABLATIONS.filter(([suffix]) => !own.includes(suffix)).map(([suffix, what, change]) => ({
     name: `${base.name}-${suffix}`,
     task: base.task,
     summary: `${base.name}, but ${what}`,

@@ -9,7 +9,7 @@ import type { SourceConfig, TrainConfigInput } from '../train/config.js';
 import type { Recipe } from './recipe.js';
 
 /** What a spoken digit is asked about, beside the paper's prompts. */
-export const DIGIT_PROMPT = 'this digit is';
+const DIGIT_PROMPT = 'this digit is';
 
 const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
@@ -47,7 +47,7 @@ const MODEL: TrainConfigInput['model'] = {
 };
 
 /** @param more prompts that labels are asked with, beside those that name their kind */
-function sources(more: readonly string[]): Readonly<Record<MiniSource, SourceConfig>> {
+function sources(more: readonly string[]): Readonly<Record<string, SourceConfig>> {
   return {
     esc50: { set: 'esc50', folds: [1, 2, 3, 4], prompts: [PROMPTS.events, ...more] },
     digits: {
@@ -61,20 +61,12 @@ function sources(more: readonly string[]): Readonly<Record<MiniSource, SourceCon
   };
 }
 
-export const MINI_SOURCES = ['esc50', 'digits', 'nsynth', 'clotho'] as const;
-export type MiniSource = (typeof MINI_SOURCES)[number];
-
 /** The share of each source in what is drawn. */
-export const MINI_WEIGHTS: Readonly<Record<MiniSource, number>> = {
-  esc50: 0.3,
-  digits: 0.33,
-  nsynth: 0.23,
-  clotho: 0.14,
-};
+const WEIGHTS = { esc50: 0.3, digits: 0.33, nsynth: 0.23, clotho: 0.14 };
 
 const data = (more: readonly string[]): TrainConfigInput['data'] => ({
   sources: sources(more),
-  weights: MINI_WEIGHTS,
+  weights: WEIGHTS,
   unit: 'clip',
   // The fold that is tested on is not among those that are trained on.
   leaks: { except: ['esc50'] },
@@ -103,31 +95,31 @@ const common = {
   emaDecay: 0.99,
 } satisfies Partial<TrainConfigInput>;
 
-export const MINI_RECIPES: readonly Recipe[] = [
-  {
-    name: 'mini-clap',
-    task: 'clap',
-    summary: 'contrastive pretraining on the four small sets',
-    config: { ...common, data: data([]), steps: 1400, learningRate: 1e-3 },
+export const MINI_CLAP: Recipe = {
+  name: 'mini-clap',
+  task: 'clap',
+  summary: 'contrastive pretraining on the four small sets',
+  config: { ...common, data: data([]), steps: 1400, learningRate: 1e-3 },
+};
+
+export const MINI_LM: Recipe = {
+  name: 'mini-lm',
+  task: 'lm',
+  summary: 'a small language model on what is said of their recordings',
+  config: { ...common, data: data([]), steps: 700, learningRate: 3e-3, documentLength: 48 },
+};
+
+export const MINI_PENGI: Recipe = {
+  name: 'mini-pengi',
+  task: 'pengi',
+  summary:
+    'Pengi on top of both (runs/mini-clap, runs/mini-lm); the audio tower stays as it is, as recordings are few',
+  config: {
+    ...common,
+    data: data([PROMPTS.metadata]),
+    from: { clap: 'runs/mini-clap/model', language: 'runs/mini-lm/model' },
+    frozen: ['audio_encoder.base', 'caption_encoder.base', 'caption_decoder.gpt'],
+    steps: 1200,
+    learningRate: 1e-3,
   },
-  {
-    name: 'mini-lm',
-    task: 'lm',
-    summary: 'a small language model on what is said of their recordings',
-    config: { ...common, data: data([]), steps: 700, learningRate: 3e-3, documentLength: 48 },
-  },
-  {
-    name: 'mini-pengi',
-    task: 'pengi',
-    summary:
-      'Pengi on top of both (runs/mini-clap, runs/mini-lm); the audio tower stays as it is, as recordings are few',
-    config: {
-      ...common,
-      data: data([PROMPTS.metadata]),
-      from: { clap: 'runs/mini-clap/model', language: 'runs/mini-lm/model' },
-      frozen: ['audio_encoder.base', 'caption_encoder.base', 'caption_decoder.gpt'],
-      steps: 1200,
-      learningRate: 1e-3,
-    },
-  },
-];
+};

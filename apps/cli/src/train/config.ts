@@ -44,7 +44,7 @@ const augmentFields = {
   movePitch: z.boolean().optional(),
 };
 
-const evaluationCount = z.strictObject({
+const earlyStopSchema = z.strictObject({
   metric: z.string().default('validationLoss'),
   mode: z.enum(['min', 'max']).default('min'),
   patience: count,
@@ -183,7 +183,7 @@ export const trainConfigSchema = z.strictObject({
   evaluateEvery: count.default(100),
   keep: count.default(2),
   /** Ends the run when evaluations get no better. */
-  earlyStop: evaluationCount.optional(),
+  earlyStop: earlyStopSchema.optional(),
   /** Which parameters the model gets: the last ones, or those of the best evaluation; default: the best with `earlyStop`. */
   result: z.enum(['last', 'best']).optional(),
 });

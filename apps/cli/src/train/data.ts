@@ -14,6 +14,7 @@ import {
   manifestSource,
   shardSource,
   withoutExamples,
+  withoutLeaks,
 } from '@pengi/datasets';
 import type { Context } from '../context.js';
 import type { RunConfig, SourceConfig, Sources } from './config.js';
@@ -127,7 +128,7 @@ async function guarded(
       },
     );
   for (const line of lines) context.warn(line);
-  return sources.map((source, i) => withoutExamples(source, check.leaking[i]!));
+  return withoutLeaks(sources, check);
 }
 
 async function divided(source: ExampleSource, validation: RunConfig['data']['validation'], seed: number) {

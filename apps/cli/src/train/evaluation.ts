@@ -27,14 +27,14 @@ export async function withEvaluation<Loaded, P, B>(
   { samples, task: taskOf, listen }: Stage<Loaded, P, B>,
   { engine, batch, listened, out }: EvaluationOptions,
 ): Promise<TrainTask<P, B>> {
-  const { held, validation } = samples;
+  const { held, loadHeld } = samples;
   if (held.length === 0) return task;
   const places = [...held.keys()];
-  const over = taskOf((step) => validation(places.slice(step * batch, (step + 1) * batch)));
+  const over = taskOf((step) => loadHeld(places.slice(step * batch, (step + 1) * batch)));
   const batches = [];
   for (let step = 0; step * batch < held.length; step++) batches.push(await over.batch(step));
   const lossOf = validationLoss(task, batches, engine);
-  const heard = await validation(listened);
+  const heard = await loadHeld(listened);
   return {
     ...task,
     async evaluate(params, step, signal) {

@@ -79,6 +79,17 @@ describe('training on recordings of one’s own', () => {
     expect((await pengi('classify', at('1.wav'), ...labels, '--model', at('whole/model'))).status).toBe(0);
   });
 
+  it('does the same for CLAP and for a language model', async () => {
+    for (const [what, from] of [
+      ['clap', 'clap'],
+      ['lm', 'model'],
+    ] as const) {
+      const args = ['--data', at('my.csv'), '--from', at(from), '--out', at(`own-${what}`), '--steps', '2'];
+      const run = await pengi('train', what, ...args);
+      expect(run).toMatchObject({ status: 0, err: expect.stringContaining('are new to the model') });
+    }
+  });
+
   it('learns adapters alone, which are in the weights in the end, or the mappers alone', async () => {
     expect((await tune('lora', '--steps', '3', '--lora', '2')).status).toBe(0);
     const adapted = await changedBetween('model', 'lora/model');

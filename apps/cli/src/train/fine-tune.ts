@@ -22,10 +22,10 @@ export interface TrainFlags {
 }
 
 /**
- * Everything is gentle: a tenth of the usual learning rate, an evaluation every 25 steps, and an end when five of them were no
+ * Everything is gentle: a third of the usual learning rate, an evaluation every 25 steps, and an end when five of them were no
  * better than the best one, which is what the model gets.
  */
-export const FINE_TUNING = {
+const FINE_TUNING = {
   steps: 1000,
   batch: 16,
   learningRate: 3e-4,

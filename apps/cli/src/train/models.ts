@@ -18,7 +18,8 @@ export async function freshConfigs(
     mappers = {},
     ...changes
   } = typeof model === 'string' ? { preset: model } : model;
-  const base = preset === 'paper' ? { clap: CLAP_PAPER, pengi: PENGI_PAPER } : await smallFor(data, words);
+  const base =
+    preset === 'paper' ? { clap: CLAP_PAPER, pengi: PENGI_PAPER } : await smallFor(data, words, textTower);
   const { gpt2, audioMapper, promptMapper, textNorm, stopToken, ...towers } = changes as Partial<PengiConfig>;
   const { audioMapper: audio, promptMapper: prompt } = base.pengi;
   const pengi: PengiConfig = {
@@ -49,11 +50,23 @@ function sequenceMapper(mapper: Mapper): Mapper {
   return { ...rest, kind: 'sequence' };
 }
 
+/** What data say. */
+export interface DataTexts {
+  readonly prompts: readonly string[];
+  readonly answers: readonly string[];
+}
+
+/** What a text tower reads of them: prompts, and answers as they are and as CLAP is told them. */
+export function towerTexts({ prompts, answers }: DataTexts): string[] {
+  return [...prompts, ...answers, ...answers.map((target) => `${PROMPTS.events} ${target}`)];
+}
+
 /** Small models know the words of their data, and no others. */
-async function smallFor(data: TrainData, words: readonly string[]) {
-  const { prompts, answers } = await data.texts();
-  const captions = answers.map((target) => `${PROMPTS.events} ${target}`);
-  return smallConfigs({ prompts: [...prompts, ...captions, ...words], answers: [...answers, ...words] });
+async function smallFor(data: TrainData, words: readonly string[], textTower: boolean) {
+  const texts = await data.texts();
+  // Without a text tower, the language model reads the prompts.
+  const read = textTower ? texts.answers : [...texts.answers, ...texts.prompts];
+  return smallConfigs({ prompts: [...towerTexts(texts), ...words], answers: [...read, ...words] });
 }
 
 /** `base` with the changes of a config, at any depth; what is no object is replaced. */

@@ -1,66 +1,26 @@
 /** Parts of trained models to start from, from model folders of any kind that have them. */
-import type { FrontendConfig } from '@pengi/audio-frontend';
 import { type ModelFolder, mergeParameters, openModelFolder } from '@pengi/checkpoint';
 import {
-  type AudioEncoderParams,
-  audioEncoderSpec,
+  audioEncoderOf,
   type ClipTextConfig,
   clapConfigSchema,
   clapParams,
   clipTextConfigSchema,
   clipTextModelConfigSchema,
   clipTextModelParams,
-  frontendConfigSchema,
   type TextEncoderParams,
   textEncoderSpec,
 } from '@pengi/clap';
-import { type NdArray, PengiError, validate } from '@pengi/core';
+import { type NdArray, validate } from '@pengi/core';
 import { type Gpt2Config, type Gpt2Params, gpt2ConfigSchema, gpt2Params } from '@pengi/gpt2';
-import { HTSAT_CONSTANTS, type HtsatConfig, htsatConfigSchema } from '@pengi/htsat';
 import { pengiConfigSchema, pengiParams } from 'pengi';
 import { z } from 'zod';
 import type { RunConfig } from './config.js';
-
-export interface AudioPart {
-  readonly config: {
-    readonly frontend: FrontendConfig;
-    readonly audio: HtsatConfig;
-    readonly embedding: number;
-  };
-  readonly params: AudioEncoderParams<NdArray>;
-}
 
 export interface TextPart {
   /** `embedding` only where the projection into the joint space is there, too. */
   readonly config: { readonly text: ClipTextConfig; readonly embedding?: number };
   readonly params: Partial<TextEncoderParams<NdArray>>;
-}
-
-const towerSchema = z.looseObject({
-  frontend: frontendConfigSchema,
-  audio: htsatConfigSchema,
-  embedding: z.int().positive(),
-});
-
-/**
- * The audio tower of a CLAP, a Pengi or a captioner of msclap.
- * @throws PengiError E_CONFIG, E_WEIGHTS, and as `openModelFolder`
- */
-export async function openAudioPart(dir: string): Promise<AudioPart> {
-  const { config, file } = await openModelFolder(dir);
-  const { frontend, audio, embedding } = validate(towerSchema, config, { file: dir });
-  const names = [...file.tensors.keys()];
-  const prefix = ['audio_encoder.', 'clap.'].find((start) =>
-    names.some((name) => name.startsWith(`${start}base.htsat.`)),
-  );
-  if (prefix === undefined)
-    throw new PengiError('E_WEIGHTS', 'there is no audio tower in these weights', { file: dir });
-  const params = mergeParameters(audioEncoderSpec(audio, embedding), file, {
-    rename: (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : null),
-    ignore: HTSAT_CONSTANTS.map((pattern) => `base.htsat.${pattern}`),
-    where: 'the audio tower of this config',
-  });
-  return { config: { frontend, audio, embedding }, params };
 }
 
 /**
@@ -123,7 +83,7 @@ function modelOf(config: ModelFolder['config']): unknown {
 
 /** The towers that a config names. */
 export async function openTowers({ clap, audio: audioDir = clap, text: textDir = clap }: RunConfig['from']) {
-  const audio = audioDir === undefined ? undefined : await openAudioPart(audioDir);
+  const audio = audioDir === undefined ? undefined : audioEncoderOf(await openModelFolder(audioDir));
   const text = textDir === undefined ? undefined : await openTextPart(textDir);
   return {
     audio,

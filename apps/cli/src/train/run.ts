@@ -5,7 +5,14 @@ import { saveModelFolder } from '@pengi/checkpoint';
 import { isPengiError, type NdArray, type Tree } from '@pengi/core';
 import { cosineWarmupDecay, linearWarmupDecay } from '@pengi/nn';
 import type { ExampleClip } from '@pengi/report';
-import { type BestPoint, type Communicator, checkpointParams, type TrainTask, train } from '@pengi/train';
+import {
+  type BestPoint,
+  type Communicator,
+  checkpointParams,
+  type TrainResult,
+  type TrainTask,
+  train,
+} from '@pengi/train';
 import type { Context } from '../context.js';
 import { readClips, stillOf } from '../runs/clips.js';
 import { factsFile } from '../runs/facts.js';
@@ -14,6 +21,7 @@ import type { RunConfig } from './config.js';
 import { type HeldExample, openData, type TrainData } from './data.js';
 import { chosenSamples, withEvaluation } from './evaluation.js';
 import { factsOf, type ListenedSample } from './facts.js';
+import { openClips } from './samples.js';
 import { clapStage, languageStage, pengiStage, type Stage, type StageInput } from './stages.js';
 import { watched } from './watch.js';
 
@@ -47,19 +55,30 @@ export interface RunResult {
 export async function runTraining(context: Context, options: RunOptions): Promise<RunResult> {
   const { config, task, signal, communicator } = options;
   const data = await openData(config, task === 'lm' ? 'clip' : config.data.unit, context);
+  const open: { close(): Promise<void> }[] = [data];
   try {
     const { training, validation } = data;
     const batch = Math.min(config.batch, training.length);
     context.say(
       `${training.length} examples to train on, ${validation?.examples.length ?? 0} to validate with`,
     );
-    const input: StageInput = { config, data, batch, context: { ...context, communicator, signal } };
+    const input: StageInput = {
+      config,
+      data,
+      batch,
+      warn: context.warn,
+      async clips(frontend) {
+        const clips = await openClips(frontend, data, config, { ...context, communicator, signal });
+        open.push(clips);
+        return clips;
+      },
+    };
     const fitted = { data, batch, context, options };
     if (task === 'clap') return await fit(await clapStage(input), fitted);
     if (task === 'lm') return await fit(await languageStage(input), fitted);
     return await fit(await pengiStage(input), fitted);
   } finally {
-    await data.close();
+    for (const one of open.reverse()) await one.close();
   }
 }
 
@@ -80,66 +99,73 @@ async function fit<Loaded, P, B>(
   const steps = config.steps ?? Math.ceil(((config.epochs as number) * length) / batch);
   const engine = await context.engine();
   const first = !communicator || communicator.rank === 0;
-  try {
-    const task = stage.task((step, part) => samples.batch(step, batch, part));
-    const listened = chosenSamples(await listenable(samples.held, data), config.seed);
-    const places = listened.map(({ place }) => place);
-    const evaluated = await withEvaluation(task, stage, { engine, batch, listened: places, out });
-    const facts = await factsOf({ config, data, held: samples.held, engine, listened });
-    const clips = first ? await readClips(facts) : new Map<string, ExampleClip>();
-    const best = evaluated.evaluate && bestOf(config);
-    const dataSha256 = createHash('sha256').update(fingerprint).digest('hex');
-    const result = await watched(
-      context,
-      { dir: out, title: task.name, still: stillOf(clips) },
-      ({ observers, progress }) =>
-        train<P, B>(
-          { ...evaluated, cursor: (step) => ({ epochs: (step * batch) / length }) },
-          {
-            engine,
-            dir: out,
-            steps,
-            ...trainOptions(config, steps),
-            record: { task: name, model: modelConfig, batch, dataSha256 },
-            ...(best && { best }),
-            resume: resume ? 'auto' : false,
-            signal,
-            ...(communicator && { communicator }),
-            observers: [...observers, factsFile(out, facts)],
-            progress,
-            warn: context.warn,
-          },
-        ),
-    );
-    const finished: Omit<RunResult, 'model'> = {
-      steps: result.step,
-      loss: result.losses.at(-1)?.loss,
-      validationLoss: result.evaluations.at(-1)?.values.validationLoss,
-      seconds: Math.round(result.seconds * 10) / 10,
-      ...(result.best && { best: result.best }),
-      ...(result.earlyStop?.stopped && { stoppedEarly: true }),
-    };
-    if (result.interrupted) return { model: undefined, ...finished };
-    const model = join(out, 'model');
-    if (!first) return { model, ...finished };
-    const chosen = config.result ?? (config.earlyStop ? 'best' : 'last');
-    const isBest = chosen === 'best' && result.best !== undefined && result.best.step !== result.step;
-    await saveModelFolder(model, {
-      config: modelConfig,
-      tensors: (isBest ? await bestParams(out, task) : result.params) as Tree<NdArray>,
-      card: {
-        title: `${task.name}, trained by pengi train`,
-        text: `${isBest ? `Step ${result.best?.step} of ${result.step}` : `${result.step} steps`} on ${length} examples.`,
-      },
-    });
-    await writeRunReport(out).catch((error: unknown) => {
-      if (!isPengiError(error)) throw error;
-      context.warn(`there is no report: ${error.line}`); // the model is there, and that is what was wanted
-    });
-    return { model, ...finished };
-  } finally {
-    await samples.close();
-  }
+  const task = stage.task((step, part) => samples.batch(step, batch, part));
+  const listened = chosenSamples(await listenable(samples.held, data), config.seed);
+  const places = listened.map(({ place }) => place);
+  const evaluated = await withEvaluation(task, stage, { engine, batch, listened: places, out });
+  const facts = await factsOf({ config, data, held: samples.held, engine, listened });
+  const clips = first ? await readClips(facts) : new Map<string, ExampleClip>();
+  const best = evaluated.evaluate && bestOf(config);
+  const dataSha256 = createHash('sha256').update(fingerprint).digest('hex');
+  const result = await watched(
+    context,
+    { dir: out, title: task.name, still: stillOf(clips) },
+    ({ observers, progress }) =>
+      train<P, B>(
+        { ...evaluated, cursor: (step) => ({ epochs: (step * batch) / length }) },
+        {
+          engine,
+          dir: out,
+          steps,
+          ...trainOptions(config, steps),
+          record: { task: name, model: modelConfig, batch, dataSha256 },
+          ...(best && { best }),
+          resume: resume ? 'auto' : false,
+          signal,
+          ...(communicator && { communicator }),
+          observers: [...observers, factsFile(out, facts)],
+          progress,
+          warn: context.warn,
+        },
+      ),
+  );
+  const finished: Omit<RunResult, 'model'> = {
+    steps: result.step,
+    loss: result.losses.at(-1)?.loss,
+    validationLoss: result.evaluations.at(-1)?.values.validationLoss,
+    seconds: Math.round(result.seconds * 10) / 10,
+    ...(result.best && { best: result.best }),
+    ...(result.earlyStop?.stopped && { stoppedEarly: true }),
+  };
+  if (result.interrupted) return { model: undefined, ...finished };
+  const model = join(out, 'model');
+  if (first) await saveModel(model, stage, task, result, { context, options, length });
+  return { model, ...finished };
+}
+
+/** The model folder and the run's report. */
+async function saveModel<Loaded, P, B>(
+  model: string,
+  { modelConfig }: Stage<Loaded, P, B>,
+  task: TrainTask<P, B>,
+  { params, step, best }: TrainResult<P>,
+  { context, options, length }: { context: Context; options: RunOptions; length: number },
+): Promise<void> {
+  const { config, out } = options;
+  const chosen = config.result ?? (config.earlyStop ? 'best' : 'last');
+  const isBest = chosen === 'best' && best !== undefined && best.step !== step;
+  await saveModelFolder(model, {
+    config: modelConfig,
+    tensors: (isBest ? await bestParams(out, task) : params) as Tree<NdArray>,
+    card: {
+      title: `${task.name}, trained by pengi train`,
+      text: `${isBest ? `Step ${best.step} of ${step}` : `${step} steps`} on ${length} examples.`,
+    },
+  });
+  await writeRunReport(out).catch((error: unknown) => {
+    if (!isPengiError(error)) throw error;
+    context.warn(`there is no report: ${error.line}`); // the model is there, and that is what was wanted
+  });
 }
 
 /** What `train` is told of a config, but for where and with what it runs. */

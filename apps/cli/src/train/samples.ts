@@ -23,7 +23,7 @@ export interface Samples<Loaded> {
   /** Validation samples: what is known of them without hearing them. */
   readonly held: readonly HeldExample[];
   /** Some of them by their place there. */
-  validation(indices: readonly number[]): Promise<readonly Loaded[]>;
+  loadHeld(places: readonly number[]): Promise<readonly Loaded[]>;
   close(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export async function openClips(
     return {
       batch: (step, size, part) => loader.batch(step, size, part),
       held: usable,
-      validation: async (indices) => (await heldOut?.load(indices.map((i) => usable[i]!))) ?? [],
+      loadHeld: async (places) => (await heldOut?.load(places.map((place) => usable[place]!))) ?? [],
       close,
     };
   } catch (error) {
@@ -162,7 +162,7 @@ export async function openDocuments({ training, validation }: TrainData): Promis
       return draws.map(({ source, index }) => bySource[source]![index]!);
     },
     held: validation?.examples ?? [],
-    validation: async (indices) => indices.map((i) => documentOf(validation!.examples[i]!)),
+    loadHeld: async (places) => places.map((place) => documentOf(validation!.examples[place]!)),
     close: async () => undefined,
   };
 }

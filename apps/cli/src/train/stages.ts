@@ -1,4 +1,5 @@
 /** The three stages of `pengi train`: which model, from which start, and what its samples are. */
+import type { FrontendConfig } from '@pengi/audio-frontend';
 import { type AudioEncoderParams, type ClapParams, clapConfigSchema, clapSpec } from '@pengi/clap';
 import { createRng, type NdArray, type Rng, validate } from '@pengi/core';
 import { type LoadedExample, PROMPTS } from '@pengi/datasets';
@@ -10,7 +11,6 @@ import {
   clapTask,
   frozenButMappers,
   languageTask,
-  type PengiConfig,
   type PengiParams,
   pengiSpec,
   pengiTask,
@@ -20,16 +20,18 @@ import type { RunConfig } from './config.js';
 import { defined, type TrainData } from './data.js';
 import { type Listen, listenClap, listenLanguage, listenPengi } from './listen.js';
 import { composed, freshConfigs } from './models.js';
-import { taughtWords } from './new-words.js';
+import { type Taught, taughtClap, taughtLanguage, taughtPengi } from './new-words.js';
 import { openLanguagePart, openTowers, openWholeClap, openWholePengi } from './parts.js';
-import { type ClipsContext, type Document, openClips, openDocuments, type Samples } from './samples.js';
+import { type Document, openDocuments, type Samples } from './samples.js';
 
 export interface StageInput {
   config: RunConfig;
   data: TrainData;
   /** Samples of a batch. */
   batch: number;
-  context: ClipsContext;
+  /** The recordings of the data; whoever calls the stage closes them. */
+  clips(frontend: FrontendConfig): Promise<Samples<LoadedExample>>;
+  warn(line: string): void;
 }
 
 /** Draws the samples of a step, or the part of them that one process computes. */
@@ -45,14 +47,17 @@ export interface Stage<Loaded, P, B> {
 }
 
 /** Contrastive pretraining of both towers. */
-export async function clapStage({ config, data, batch, context }: StageInput) {
+export async function clapStage({ config, data, batch, clips, warn }: StageInput) {
   const { from, seed } = config;
-  const start = from.model === undefined ? undefined : await openWholeClap(from.model);
+  const start =
+    from.model === undefined
+      ? undefined
+      : tell(taughtClap(await openWholeClap(from.model), await data.texts(), seed), warn);
   const towers = await openTowers(from);
   const modelConfig =
     start?.config ??
     validate(clapConfigSchema, { ...(await freshConfigs(config, data)).clap, ...towers.config });
-  const samples = await openClips(modelConfig.frontend, data, config, context);
+  const samples = await clips(modelConfig.frontend);
   const params: ClapParams<NdArray> = start?.params ?? initParams(clapSpec(modelConfig), seed);
   towers.into(params);
   if (!start && !towers.audio)
@@ -60,24 +65,22 @@ export async function clapStage({ config, data, batch, context }: StageInput) {
   return stage({
     modelConfig,
     samples,
-    task: (draw) =>
-      clapTask(
-        modelConfig,
-        params,
-        async (step, part) =>
-          (await draw(step, part)).map((sample) => ({
-            ...sample,
-            caption: clapCaption(sample, {
-              firstPartAlone: config.data.firstPartAlone,
-              rng: createRng(seed).fork(`caption/${step}`).fork(sample.id),
-            }),
-          })),
-        {
-          ...taskOptions(config),
-          ...(config.lora && { frozen: config.frozen ?? ['audio_encoder.base', 'caption_encoder.base'] }),
-          mixUp: config.mixUp,
-        },
-      ),
+    task(draw) {
+      const drawCaptioned = async (step: number, part?: Part) =>
+        (await draw(step, part)).map((sample) => ({
+          ...sample,
+          caption: clapCaption(sample, {
+            firstPartAlone: config.data.firstPartAlone,
+            rng: createRng(seed).fork(`caption/${step}`).fork(sample.id),
+          }),
+        }));
+      const options = {
+        ...taskOptions(config),
+        ...(config.lora && { frozen: config.frozen ?? ['audio_encoder.base', 'caption_encoder.base'] }),
+        mixUp: config.mixUp,
+      };
+      return withWords(clapTask(modelConfig, params, drawCaptioned, options), start);
+    },
     listen: listenClap(modelConfig),
   });
 }
@@ -99,10 +102,13 @@ export function clapCaption(
 }
 
 /** The language model alone, on what is said of each recording. The data are opened with the unit "clip". */
-export async function languageStage({ config, data }: StageInput) {
+export async function languageStage({ config, data, warn }: StageInput) {
   const { from, seed } = config;
   const dir = from.model ?? from.language;
-  const start = dir === undefined ? undefined : await openLanguagePart(dir);
+  const start =
+    dir === undefined
+      ? undefined
+      : tell(taughtLanguage(await openLanguagePart(dir), await data.texts(), seed), warn);
   const modelConfig =
     start?.config ?? validate(gpt2ConfigSchema, (await freshConfigs(config, data)).pengi.gpt2);
   const params = start?.params ?? initParams(gpt2Spec(modelConfig), seed);
@@ -111,22 +117,20 @@ export async function languageStage({ config, data }: StageInput) {
   return stage({
     modelConfig,
     samples: await openDocuments(data),
-    task: (draw) =>
-      languageTask(
-        modelConfig,
-        params,
-        async (step, part) =>
-          (await draw(step, part)).map((document) => ({
-            id: document.id,
-            texts: retold(
-              document,
-              length,
-              createRng(seed).fork(`document/${step}`),
-              (text) => tokenizer.encode(text).length + 1,
-            ),
-          })),
-        { length, ...defined({ frozen: config.frozen, lora: loraOptions(config) }) },
-      ),
+    task(draw) {
+      const drawDocuments = async (step: number, part?: Part) =>
+        (await draw(step, part)).map((document) => ({
+          id: document.id,
+          texts: retold(
+            document,
+            length,
+            createRng(seed).fork(`document/${step}`),
+            (text) => tokenizer.encode(text).length + 1,
+          ),
+        }));
+      const options = { length, ...defined({ frozen: config.frozen, lora: loraOptions(config) }) };
+      return withWords(languageTask(modelConfig, params, drawDocuments, options), start);
+    },
     listen: listenLanguage(modelConfig),
   });
 }
@@ -152,19 +156,17 @@ function retold(
 }
 
 /** Pengi on top of a CLAP and a language model, or a whole one that is trained on. */
-export async function pengiStage({ config, data, batch, context }: StageInput) {
+export async function pengiStage({ config, data, batch, clips, warn }: StageInput) {
   const { from, seed } = config;
   const start =
     from.model === undefined
       ? undefined
-      : taughtWords(await openWholePengi(from.model), await data.texts(), seed);
-  if (start && start.added > 0)
-    context.warn(`${start.added} tokens of the texts are new to the model: their embeddings are learnt, too`);
+      : tell(taughtPengi(await openWholePengi(from.model), await data.texts(), seed), warn);
   const towers = await openTowers(from);
   const language = from.language === undefined ? undefined : await openLanguagePart(from.language);
   const modelConfig =
     start?.config ?? composed((await freshConfigs(config, data)).pengi, towers.config, language?.config);
-  const samples = await openClips(modelConfig.frontend, data, config, context);
+  const samples = await clips(modelConfig.frontend);
   const params: PengiParams<NdArray> = start?.params ?? initParams(pengiSpec(modelConfig), seed);
   towers.into(params);
   if (!start && !towers.audio)
@@ -176,20 +178,27 @@ export async function pengiStage({ config, data, batch, context }: StageInput) {
     modelConfig,
     samples,
     task(draw) {
-      const task = pengiTask(modelConfig, params, draw, { ...taskOptions(config), ...defined({ frozen }) });
-      return start && start.added > 0
-        ? { ...task, trained: [...(task.trained ?? []), ...embeddingsOfWords(modelConfig)] }
-        : task;
+      const options = { ...taskOptions(config), ...defined({ frozen }) };
+      return withWords(pengiTask(modelConfig, params, draw, options), start);
     },
     listen: listenPengi(modelConfig),
   });
 }
 
-/** Patterns of the embeddings of words. */
-const embeddingsOfWords = ({ text }: PengiConfig) => [
-  'caption_decoder.gpt.transformer.wte',
-  ...(text ? ['caption_encoder.base.embeddings.token_embedding'] : []),
-];
+function tell<T extends Taught<unknown, unknown>>(taught: T, warn: StageInput['warn']): T {
+  if (taught.added > 0)
+    warn(`${taught.added} tokens of the texts are new to the model: their embeddings are learnt, too`);
+  return taught;
+}
+
+/** The task with the embeddings of new words learning, whatever is frozen. */
+function withWords<P, B>(
+  task: TrainTask<P, B>,
+  start: Pick<Taught<unknown, unknown>, 'learnt'> | undefined,
+): TrainTask<P, B> {
+  if (!start || start.learnt.length === 0) return task;
+  return { ...task, trained: [...(task.trained ?? []), ...start.learnt] };
+}
 
 /** Keeps the types together. */
 function stage<Loaded, P, B>(parts: Stage<Loaded, P, B>): Stage<Loaded, P, B> {

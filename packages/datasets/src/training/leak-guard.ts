@@ -120,17 +120,15 @@ export async function findLeaks(
 }
 
 /**
- * `findLeaks`, and the sources without what leaks. Training does this by default; what was found and what could not be compared is
- * to be told to the user (`leakLines`).
+ * The sources without what leaks. Training does this by default; what was found and what could not be compared is to be told to
+ * the user (`leakLines`).
  * @throws PengiError E_DATA when nothing of a source is left
  */
-export async function guardAgainstLeaks(
+export function withoutLeaks(
   sources: readonly ExampleSource[],
-  evaluation: readonly EvaluationSources[],
-): Promise<LeakCheck & { readonly kept: readonly ExampleSource[] }> {
-  const check = await findLeaks(sources, evaluation);
-  const kept = sources.map((source, i) => withoutExamples(source, check.leaking[i] ?? new Set()));
-  return { ...check, kept };
+  { leaking }: Pick<LeakCheck, 'leaking'>,
+): ExampleSource[] {
+  return sources.map((source, i) => withoutExamples(source, leaking[i] ?? new Set()));
 }
 
 /** The check in words, one line for each source that it concerns and one for what was compared. */
