@@ -2,6 +2,7 @@
 
 Commands: {"setup": id, ...} prepares a piece of work and gives what it computes (for comparison), {"run": id} does it once and
 gives {"ms": wall time}. The weights are the same as ours: a model folder in Pengi's own names.
+One file, since each piece of work is a method of one class that owns the models.
 """
 import json
 import os

@@ -1,3 +1,4 @@
+/** The command line as a whole, on one set of models and recordings, which takes longer to make than to use: hence one file. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

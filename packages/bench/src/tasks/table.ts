@@ -1,3 +1,4 @@
+/** The tasks of the benchmark. Long, since it is a table: to read one task is to read one entry. */
 import { type Item, PROMPTS } from '@pengi/datasets';
 import { readNote } from '../notes/read-note.js';
 import type { BenchmarkTask, TaskOption } from './definition.js';

@@ -1,3 +1,4 @@
+/** Readers of PyTorch files, format by format: long, as the formats share their fixtures. */
 import { mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Pickles that are made to break a reader. Long, since it is a list of them, each with what it tries. */
 import {
   type Bytes,
   call,

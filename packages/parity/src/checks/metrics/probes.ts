@@ -1,4 +1,4 @@
-/** HEAR's head, step by step, and probes trained on formula embeddings. */
+/** HEAR's head, step by step, and probes trained on formula embeddings. Long, since each golden has a check of its own. */
 import {
   compileHeads,
   fitLinear,
