@@ -210,7 +210,7 @@ function taskOptions(config: RunConfig) {
   return { specAugment, batchNorm, ...defined({ frozen, lora: loraOptions(config) }) };
 }
 
-/** Where adapters go unless the config says so: into the attention of the towers and of the language model. */
+/** Where adapters go unless the config says so: into the attention of the audio tower and of the language model. */
 const LORA_TARGETS = ['**.attn'];
 /** These are small, and learn as they are. */
 const MAPPERS = ['caption_decoder.audio_project', 'caption_decoder.text_project'];
