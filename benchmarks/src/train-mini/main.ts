@@ -2,21 +2,22 @@
  * `pnpm bench:train-mini`: one model of two million parameters on four small sets together (the recipes mini-clap, mini-lm and
  * mini-pengi), tested on recordings that it was not trained on, beside chance, two simple baselines, and models of one task that
  * saw its recordings equally often. Writes runs/train-mini/result.json; the model is in runs/train-mini/model.
- *   --seeds N (default 1: the first one's model is kept)  --no-single  --no-pitch  --threads N
+ *   --seeds N (default 1: the first one's model is kept)  --no-single  --no-pitch
+ *   --threads N (default 1, so that the figures do not depend on the number of cores; the recipe for pitch has as many besides)
  * The data are in PENGI_DATA (default ../shared/data/mini). Ctrl-C stops; the same command goes on.
  */
-import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { textTable } from '@pengi/bench';
 import { loadClap } from '@pengi/clap';
-import { type Context, findRecipe, learnPitch, type PitchFigures } from '@pengi/cli';
+import { type Context, findRecipe, type PitchFigures } from '@pengi/cli';
 import { isPengiError } from '@pengi/core';
 import { stderrProgress, writeFileAtomic } from '@pengi/core/node';
 import { createEngine } from '@pengi/jit';
 import { withInterrupt } from '@pengi/train';
 import { loadPengi } from 'pengi';
+import { startPitch } from './pitch.js';
 import { type TrainedStages, trainStages } from './stages.js';
 import { baselines, generated, type MiniTest, miniTests, zeroShot } from './tests.js';
 
@@ -25,7 +26,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     'first-seed': { type: 'string', default: '0' },
     out: { type: 'string', default: 'runs/train-mini' },
-    threads: { type: 'string' },
+    threads: { type: 'string', default: '1' },
     changes: { type: 'string' },
     single: { type: 'boolean', default: true },
     pitch: { type: 'boolean', default: true },
@@ -37,10 +38,8 @@ const root = join(import.meta.dirname, '../../..');
 const sets = resolve(root, process.env.PENGI_DATA ?? '../shared/data/mini');
 const out = resolve(root, values.out);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values['first-seed']) + i);
-const engine = await createEngine(
-  'jit',
-  values.threads === undefined ? {} : { threads: Number(values.threads) },
-);
+const threads = Number(values.threads);
+const engine = await createEngine('jit', { threads });
 const context: Context = {
   json: false,
   debug: false,
@@ -75,8 +74,29 @@ async function allSeeds(tests: readonly MiniTest[], signal: AbortSignal): Promis
   return found;
 }
 
-async function oneSeed(tests: readonly MiniTest[], seed: number, signal: AbortSignal): Promise<Scores> {
+async function oneSeed(tests: readonly MiniTest[], seed: number, outer: AbortSignal): Promise<Scores> {
   const dir = join(out, `seed-${seed}`);
+  const failed = new AbortController();
+  const signal = AbortSignal.any([outer, failed.signal]);
+  const stop = (error: unknown) => {
+    failed.abort(error);
+    throw error;
+  };
+  const { say } = context;
+  const pitch = values.pitch
+    ? startPitch({ out: join(dir, 'pitch'), seed, threads, say, signal }).catch(stop)
+    : undefined;
+  const models = modelsOf(tests, seed, dir, signal).catch(stop);
+  await Promise.allSettled([models, pitch]); // both have saved before an error ends this process
+  return { ...(await models), pitch: await pitch };
+}
+
+async function modelsOf(
+  tests: readonly MiniTest[],
+  seed: number,
+  dir: string,
+  signal: AbortSignal,
+): Promise<Omit<Scores, 'pitch'>> {
   const changes = values.changes === undefined ? {} : { changes: JSON.parse(values.changes) };
   const common = { context, sets, seed, signal, ...changes };
   console.log(`seed ${seed}: one model of all tasks`);
@@ -103,21 +123,7 @@ async function oneSeed(tests: readonly MiniTest[], seed: number, signal: AbortSi
     await rm(join(out, 'model'), { recursive: true, force: true });
     await cp(multi.pengi, join(out, 'model'), { recursive: true });
   }
-  const pitch = values.pitch ? await pitchOf(join(dir, 'pitch'), seed, signal) : undefined;
-  return { zeroShot: scores.zeroShot, multi: scores.generated, single, trainSeconds: multi.seconds, pitch };
-}
-
-/** The quickstart's longer recipe, whose result is kept: it takes as long as all the rest. */
-async function pitchOf(dir: string, seed: number, signal: AbortSignal): Promise<PitchFigures> {
-  console.log(`seed ${seed}: the quickstart's notes with their pitch`);
-  const file = join(dir, 'result.json');
-  if (existsSync(file)) {
-    const { pitchAccuracy, trainSeconds } = JSON.parse(await readFile(file, 'utf8'));
-    return { ...pitchAccuracy, seconds: trainSeconds };
-  }
-  const found = await learnPitch({ ...context, seed, engine, out: dir, signal });
-  signal.throwIfAborted();
-  return found as PitchFigures;
+  return { zeroShot: scores.zeroShot, multi: scores.generated, single, trainSeconds: multi.seconds };
 }
 
 async function scored(trained: TrainedStages, tests: readonly MiniTest[]) {
@@ -182,6 +188,10 @@ async function report(tests: readonly MiniTest[], found: readonly Scores[]): Pro
     ...[chance, centroid, linear].map((value) => cell([value])),
   ]);
   console.log(textTable(header, rows));
+  if (pitch)
+    console.log(
+      `the notes' pitch, by the quickstart's recipe: within a semitone ${cell(pitches.map((one) => one.withinOne))}, exact ${cell(pitches.map((one) => one.exact))}, ${(pitch.seconds / 60).toFixed(1)} min of training at most`,
+    );
   console.log(
     `all stages of one model: ${(trainSeconds / 60).toFixed(1)} min at most; ${engine.description}`,
   );
