@@ -41,7 +41,7 @@ const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(valu
 const threads = Number(values.threads);
 const engine = await createEngine('jit', { threads });
 const context: Context = {
-  json: false,
+  json: true, // no dashboard, which would be drawn over the lines of the recipe for pitch
   debug: false,
   engine: async () => engine,
   say: (line) => console.log(line),
