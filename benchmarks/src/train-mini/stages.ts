@@ -6,6 +6,7 @@ import {
   findRecipe,
   type RunResult,
   runTraining,
+  type SourceConfig,
   type TaskName,
   type TrainConfigInput,
 } from '@pengi/cli';
@@ -63,10 +64,31 @@ function configOf(
   const { weights, sources = {} } = config.data;
   const shares = weights as Readonly<Record<string, number>>;
   const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
-  const single = only !== undefined && {
-    data: { ...config.data, sources: { [only]: sources[only]! }, weights: { [only]: 1 } },
-    steps: Math.round(((config.steps as number) * shares[only]!) / total),
-  };
-  const input: TrainConfigInput = { ...config, ...changes, ...single, seed, ...(from && { from }) };
+  const own: Partial<TrainConfigInput> =
+    only === undefined
+      ? {
+          data: { ...config.data, validation: shownSources(sources), validationLimit: 60 },
+          evaluateEvery: 350,
+        }
+      : {
+          data: { ...config.data, sources: { [only]: sources[only]! }, weights: { [only]: 1 } },
+          steps: Math.round(((config.steps as number) * shares[only]!) / total),
+        };
+  const input: TrainConfigInput = { ...config, ...own, ...changes, seed, ...(from && { from }) };
   return completeConfig({ ...input, data: { ...input.data, sets } }, sets, name);
+}
+
+/**
+ * Recordings of the tests, for the curves and samples of the runs' reports. Nothing is decided by them: the steps are as many as
+ * the recipe says, and the last parameters are the result.
+ */
+function shownSources(sources: Readonly<Record<string, SourceConfig>>): Record<string, SourceConfig> {
+  const others = {
+    esc50: { folds: [5] },
+    digits: { splits: ['test'] },
+    nsynth: { splits: ['valid', 'test'] },
+  };
+  return Object.fromEntries(
+    Object.entries(others).map(([name, other]) => [name, { ...sources[name]!, ...other }]),
+  );
 }

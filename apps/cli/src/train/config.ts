@@ -167,7 +167,7 @@ export const trainConfigSchema = z.strictObject({
     .strictObject({
       rank: count,
       alpha: z.number().positive().optional(),
-      /** Layers by pattern; default: the transformers of both the audio tower and the language model. */
+      /** Layers by pattern; default: the attention of the audio tower and of the language model. */
       targets: names.optional(),
       except: z.array(z.string()).optional(),
     })
