@@ -113,7 +113,8 @@ async function compareScores(task: string, folder: string): Promise<void> {
 }
 
 async function kitScore(folder: string, score: string): Promise<number> {
-  const kit = JSON.parse(await readFile(join(folder, 'test.predicted-scores.json'), 'utf8'));
+  const text = await readFile(join(folder, 'test.predicted-scores.json'), 'utf8');
+  const kit = JSON.parse(text.replace(/: -?(Infinity|NaN)\b/g, ': null')); // as Python writes them
   return kit.aggregated_scores?.[`test_${score}_mean`] ?? kit.test[`test_${score}`];
 }
 

@@ -1,5 +1,6 @@
 import type { MapLeaves, NdArray } from '@pengi/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Placeholder } from './graph/trace.js';
 
 export type EngineName = 'jit' | 'tensorflow' | 'wasm' | 'cpu';
 
@@ -33,6 +34,27 @@ export interface StepProgram<State, Inputs extends unknown[], Output> {
   /** Waits for calls under way, then frees graphs, weights and state. The program cannot be used afterwards. */
   dispose(): Promise<void>;
 }
+
+/**
+ * A compiled function that stops once, in its middle, and lets the host make arrays out of others: with what processes exchange, for
+ * example. What has been computed before is kept, not computed again.
+ */
+export interface HostCallProgram<Inputs extends unknown[], Asked, Told, Output> {
+  /**
+   * @param host gets what the function calls it with, and gives arrays of the shapes that the function expects
+   * @throws PengiError as of `Program`, E_SHAPE for other arrays from `host`, and what `host` throws
+   */
+  run(
+    host: (asked: Arrays<Asked>) => Promise<Arrays<Told>>,
+    ...inputs: ArrayArguments<Inputs>
+  ): Promise<Arrays<Output>>;
+  /** As of a `Program`. */
+  readonly graphs: number;
+  dispose(): Promise<void>;
+}
+
+/** Stands, in a compiled function, for the call of the host: gives tensors of the shapes `told`. Called exactly once. */
+export type HostCall<Asked, Told> = (asked: Asked, told: MapLeaves<Told, Tensor, Placeholder>) => Told;
 
 export interface CompileOptions {
   /** Shown in errors and profiles. */
@@ -83,6 +105,12 @@ export interface Engine {
     state: Arrays<State>,
     options?: CompileOptions,
   ): StepProgram<State, Inputs, Output>;
+  /** Compiles `fn(weights, hostCall, ...inputs)`. Engines that run op by op cannot stop in a function, and lack this. */
+  compileWithHostCall?<Weights, Inputs extends unknown[], Asked, Told, Output>(
+    fn: (weights: Weights, hostCall: HostCall<Asked, Told>, ...inputs: Inputs) => Output,
+    weights: Arrays<Weights>,
+    options?: Omit<CompileOptions, 'quantize'>,
+  ): HostCallProgram<Inputs, Asked, Told, Output>;
 }
 
 /** The engine, with `quantize` for everything that it compiles. */

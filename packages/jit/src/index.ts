@@ -4,6 +4,8 @@ export {
   type CompileOptions,
   type Engine,
   type EngineName,
+  type HostCall,
+  type HostCallProgram,
   type Program,
   quantized,
   type StepProgram,

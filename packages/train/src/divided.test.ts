@@ -75,6 +75,8 @@ describe.each(TASKS)('a step in parts, for %s', (_what, task) => {
   it.each([
     [1, 2],
     [1, 8],
+    [2, 1],
+    [4, 1],
     [2, 2],
     [4, 2],
   ])('gives in %d processes of %d parts what the whole batch gives', async (size, accumulate) => {

@@ -5,7 +5,7 @@ import { DTYPE_ARRAYS, isLeaf, type NdArray, PengiError, sizeOf } from '@pengi/c
  * recorded as a constant, and a later call with another number would get the first one's result.
  * @throws PengiError E_SHAPE
  */
-export function argumentArrays(name: string, inputs: readonly unknown[]): Map<string, NdArray> {
+export function argumentArrays(name: string, inputs: unknown): Map<string, NdArray> {
   const arrays = new Map<string, NdArray>();
   const visit = (node: unknown, path: string): void => {
     if (isLeaf(node))

@@ -1,7 +1,9 @@
-import { PengiError, rebuildTree } from '@pengi/core';
-import type { Arrays, CompileOptions, Engine, Program, StepProgram } from '../engine.js';
+import { type NdArray, PengiError, rebuildTree } from '@pengi/core';
+import type { Arrays, CompileOptions, Engine, HostCallProgram, Program, StepProgram } from '../engine.js';
+import { ASKED, divideAtHostCall, TOLD } from '../graph/divide.js';
+import { sameShape } from '../graph/graph.js';
 import { quantizeWeights } from '../graph/quantize.js';
-import { type Trace, trace } from '../graph/trace.js';
+import { type Trace, trace, traceHostCall } from '../graph/trace.js';
 import { argumentArrays, assertUsable } from './arguments.js';
 import { createCache } from './graph-cache.js';
 import type { GraphSession } from './session.js';
@@ -30,44 +32,59 @@ export async function createJitEngine({ threads, spinning }: JitOptions = {}): P
   const compile = <Inputs extends unknown[], Output>(
     fn: (weights: never, ...inputs: never[]) => unknown,
     weights: unknown,
-    { name = fn.name || 'function', prepack = true, keep = KEPT_GRAPHS, quantize }: CompileOptions = {},
+    { name = fn.name || 'function', prepack = true, keep, quantize }: CompileOptions = {},
   ): Program<Inputs, Output> => {
-    if (!(Number.isInteger(keep) && keep >= 1))
-      throw new PengiError('E_USAGE', `keep must be a whole number of at least 1, found ${keep}`);
     const assertSameFiles = watchFiles(weights);
-    const graphs = createCache<Graph>(keep, ({ session }) => session.release());
-    let disposed = false;
-    let compiled = 0;
-
-    const record = async (inputs: readonly unknown[]): Promise<Graph> => {
+    const graphs = createGraphs(name, keep, async (inputs) => {
       assertSameFiles();
       const traced = trace(fn, weights, inputs);
       const recorded = quantize === 'int8' ? quantizeWeights(traced) : traced;
-      const session = await runtime.open(recorded, { name, prepack });
-      compiled++;
-      return { result: recorded.result, session };
-    };
+      return { result: recorded.result, sessions: [await runtime.open(recorded, { name, prepack })] };
+    });
     return {
       get graphs() {
-        return compiled;
+        return graphs.count;
       },
-      async run(...inputs) {
-        assertUsable(name, disposed);
-        const arrays = argumentArrays(name, inputs);
-        const key = [...arrays].map(([path, a]) => `${path}:${a.dtype}[${a.shape}]`).join(' ');
-        return graphs.use(
-          key,
-          () => record(inputs),
-          async ({ result, session }) => {
-            const outputs = await session.run(arrays);
-            return rebuildTree<Arrays<Output>>(result, (path) => outputs.get(path));
-          },
-        );
+      run: (...inputs) =>
+        graphs.use(inputs, async ({ result, sessions: [session] }, arrays) => {
+          const outputs = await session!.run(arrays);
+          return rebuildTree<Arrays<Output>>(result, (path) => outputs.get(path));
+        }),
+      dispose: graphs.dispose,
+    };
+  };
+
+  const compileWithHostCall = <Inputs extends unknown[], Asked, Told, Output>(
+    fn: (weights: never, hostCall: never, ...inputs: never[]) => unknown,
+    weights: unknown,
+    { name = fn.name || 'function', prepack = true, keep }: CompileOptions = {},
+  ): HostCallProgram<Inputs, Asked, Told, Output> => {
+    const assertSameFiles = watchFiles(weights);
+    const graphs = createGraphs(name, keep, async (inputs) => {
+      assertSameFiles();
+      const recorded = traceHostCall(fn, weights, inputs);
+      const { first, second } = divideAtHostCall(recorded);
+      const sessions = [
+        await runtime.open(first, { name: `${name}, up to the host's call`, prepack }),
+        await runtime.open(second, { name: `${name}, after the host's call`, prepack }),
+      ];
+      return { ...recorded, sessions };
+    });
+    return {
+      get graphs() {
+        return graphs.count;
       },
-      async dispose() {
-        disposed = true;
-        await graphs.dispose();
-      },
+      run: (host, ...inputs) =>
+        graphs.use(inputs, async ({ sessions: [first, second], askedResult, told, result }, arrays) => {
+          const found = await first!.run(arrays);
+          const answer = await host(rebuildTree(askedResult, (path) => found.get(ASKED + path)));
+          const answers = argumentArrays(`the host's answer to ${name}`, answer);
+          assertAnswers(name, told, answers);
+          const given = [...answers].map(([path, array]) => [TOLD + path, array] as const);
+          const outputs = await second!.run(new Map([...arrays, ...found, ...given]));
+          return rebuildTree<Arrays<Output>>(result, (path) => outputs.get(path));
+        }),
+      dispose: graphs.dispose,
     };
   };
 
@@ -76,6 +93,7 @@ export async function createJitEngine({ threads, spinning }: JitOptions = {}): P
     description: runtime.description,
     memory: 'host',
     compile: compile as Engine['compile'],
+    compileWithHostCall: compileWithHostCall as Engine['compileWithHostCall'] & object,
     compileStep<Weights, State, Inputs extends unknown[], Output>(
       fn: (weights: Weights, state: State, ...inputs: Inputs) => { state: State; output: Output },
       weights: Arrays<Weights>,
@@ -119,7 +137,53 @@ export async function createJitEngine({ threads, spinning }: JitOptions = {}): P
   };
 }
 
-interface Graph {
-  result: Trace['result'];
-  session: GraphSession;
+/** A graph for each combination of the arguments' shapes. */
+function createGraphs<G extends { sessions: readonly GraphSession[] }>(
+  name: string,
+  keep = KEPT_GRAPHS,
+  make: (inputs: readonly unknown[]) => Promise<G>,
+) {
+  if (!(Number.isInteger(keep) && keep >= 1))
+    throw new PengiError('E_USAGE', `keep must be a whole number of at least 1, found ${keep}`);
+  const cache = createCache<G>(keep, async ({ sessions }) => {
+    await Promise.all(sessions.map((session) => session.release()));
+  });
+  let count = 0;
+  let disposed = false;
+  return {
+    get count() {
+      return count;
+    },
+    async use<Result>(
+      inputs: readonly unknown[],
+      work: (graph: G, arrays: Map<string, NdArray>) => Promise<Result>,
+    ): Promise<Result> {
+      assertUsable(name, disposed);
+      const arrays = argumentArrays(name, inputs);
+      const key = [...arrays].map(([path, a]) => `${path}:${a.dtype}[${a.shape}]`).join(' ');
+      const record = async () => {
+        const graph = await make(inputs);
+        count++;
+        return graph;
+      };
+      return cache.use(key, record, (graph) => work(graph, arrays));
+    },
+    async dispose() {
+      disposed = true;
+      await cache.dispose();
+    },
+  };
+}
+
+/** @throws PengiError E_SHAPE unless the host has given arrays of the shapes that the function told it */
+function assertAnswers(name: string, told: Trace['inputs'], answers: ReadonlyMap<string, NdArray>): void {
+  for (const { path, value } of told) {
+    const found = answers.get(path);
+    if (found && found.dtype === value.dtype && sameShape(found.shape, value.shape)) continue;
+    const what = found ? `${found.dtype} [${found.shape}]` : 'nothing';
+    throw new PengiError(
+      'E_SHAPE',
+      `the host's answer to "${name}" at ${path}: expected ${value.dtype} [${value.shape}], found ${what}`,
+    );
+  }
 }

@@ -78,6 +78,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly constants = new Map<string, Value>();
+  /** The outputs of nodes, by name. */
+  readonly values = new Map<string, Value>();
 
   private count = 0;
   private readonly byContent = new Map<string, Value[]>();
@@ -204,6 +206,7 @@ export class Graph {
     const names = inputs.map((input) => (input ? this.expand(input).name : ''));
     const values = outputs.map(({ shape, dtype }) => ({ name: this.name(type), shape, dtype }));
     this.nodes.push({ type, domain, inputs: names, outputs: values.map((v) => v.name), attributes });
+    for (const value of values) this.values.set(value.name, value);
     return values;
   }
 
