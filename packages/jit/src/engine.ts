@@ -70,7 +70,7 @@ export interface CompileOptions {
    */
   keep?: number;
   /**
-   * "int8": large weights of products are rounded to 8 bits (32 input channels share a scale), and so are the factors they
+   * "int8": large weights of products are rounded to 8 bits (each output channel has a scale), and so are the factors they
    * meet. Less memory and faster, other numbers: compare before use. Engines other than jit refuse it. Default: not at all.
    */
   quantize?: 'int8' | undefined;
