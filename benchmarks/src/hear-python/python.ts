@@ -8,6 +8,7 @@ import { pythonWith } from '../../../scripts/python-env.js';
 const run = promisify(execFile);
 const INTEGRATION = join(import.meta.dirname, '../../../integrations/hear');
 const COMPARE = join(import.meta.dirname, 'compare.py');
+const SEEDED = join(import.meta.dirname, 'seeded.py');
 
 /** What heareval imports, at versions of today but for lightning, whose interface changed; see run_heareval.py. */
 const PACKAGES = [
@@ -43,7 +44,7 @@ export async function findPython(): Promise<string | undefined> {
 }
 
 /**
- * A stage of the kit.
+ * A stage of the kit. Each folder of predictions gets another seed; the grid points that are tried are those of the kit's own.
  * @param cwd gets its logs
  * @throws Error with the end of what it said
  */
@@ -62,7 +63,7 @@ export async function heareval(
     TF_CPP_MIN_LOG_LEVEL: '3',
   };
   const script = join(INTEGRATION, 'run_heareval.py');
-  await run(python, [script, `${stage}.runner`, ...args], { cwd, env, maxBuffer: 2 ** 28 }).catch(
+  await run(python, [SEEDED, script, `${stage}.runner`, ...args], { cwd, env, maxBuffer: 2 ** 28 }).catch(
     (error: Error & { stderr?: string }) => {
       throw new Error(`heareval.${stage}: ${(error.stderr ?? error.message).slice(-3000)}`);
     },
