@@ -1,6 +1,6 @@
 /**
  * One process of the benchmark: `bench-rank.ts <JSON of BenchJob>` trains the small preset, one thread each, and rank 0
- * prints {stepSeconds, reduceSeconds, parameters}.
+ * prints a BenchResult.
  */
 import { clapSpec } from '@pengi/clap';
 import { createRng, leaves, type NdArray, sizeOf, type Tree } from '@pengi/core';
@@ -21,6 +21,8 @@ export interface BenchJob {
 export interface BenchResult {
   /** Median of a whole step. */
   stepSeconds: number;
+  /** Median of the time that a step spends in collectives. */
+  waitSeconds: number;
   /** Median of an all-reduce of as many floats as are trained, nothing else going on. */
   reduceSeconds: number;
   /** Values that are trained. */
@@ -48,16 +50,29 @@ const tasks = {
 };
 const task = tasks[job.stage]() as unknown as TrainTask<unknown, unknown>;
 
+/** Where each step ended, and the time spent in collectives until then: sending, and waiting for the other. */
 const ends: number[] = [];
+const waits: number[] = [];
+let waited = 0;
 const { params } = await train(task, {
   engine: await createEngine('jit', { threads: 1 }),
-  communicator,
+  communicator: {
+    ...communicator,
+    allReduce: (data) => timed(communicator.allReduce(data)),
+    allGather: (data) => timed(communicator.allGather(data)),
+  },
   steps: job.warmup + job.steps,
   schedule: constantRate(1e-4),
   optimizer: {},
   clipNorm: 1,
   seed: 1,
-  progress: () => ({ update: () => void ends.push(performance.now()), end() {} }),
+  progress: () => ({
+    update: () => {
+      ends.push(performance.now());
+      waits.push(waited);
+    },
+    end() {},
+  }),
 });
 
 const trained = changed(task.params as Tree<NdArray>, params as Tree<NdArray>);
@@ -71,13 +86,27 @@ for (let i = 0; i < 7; i++) {
 }
 await communicator.finalize();
 if (communicator.rank === 0) {
-  const times = ends.slice(1).map((end, i) => end - ends[i]!);
+  const perStep = (ends: readonly number[]) =>
+    median(
+      ends
+        .slice(1)
+        .map((end, i) => end - ends[i]!)
+        .slice(job.warmup - 1),
+    ) / 1000;
   const result: BenchResult = {
-    stepSeconds: median(times.slice(job.warmup - 1)) / 1000,
+    stepSeconds: perStep(ends),
+    waitSeconds: perStep(waits),
     reduceSeconds: median(reductions) / 1000,
     trained,
   };
   console.log(JSON.stringify(result));
+}
+
+async function timed<T>(work: Promise<T>): Promise<T> {
+  const begun = performance.now();
+  const result = await work;
+  waited += performance.now() - begun;
+  return result;
 }
 
 /** How many values are in arrays that training has changed. */

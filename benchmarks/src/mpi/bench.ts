@@ -39,6 +39,7 @@ for (const stage of ['pengi', 'clap'] as const) {
     trainedValues: one.trained,
     oneProcessSeconds: one.stepSeconds,
     twoProcessesSeconds: two.stepSeconds,
+    twoWaitSeconds: two.waitSeconds,
     twoStrangersSeconds: apart,
     allReduceSeconds: two.reduceSeconds,
     efficiency: one.stepSeconds / (2 * two.stepSeconds),
@@ -47,7 +48,7 @@ for (const stage of ['pengi', 'clap'] as const) {
   };
   rows.push(row);
   console.log(
-    `${stage}: a step of ${JOB.batch} takes ${row.oneProcessSeconds.toFixed(2)} s in one process, ${row.twoProcessesSeconds.toFixed(2)} s in two: efficiency ${percent(row.efficiency)}`,
+    `${stage}: a step of ${JOB.batch} takes ${row.oneProcessSeconds.toFixed(2)} s in one process, ${row.twoProcessesSeconds.toFixed(2)} s in two, ${row.twoWaitSeconds.toFixed(2)} s of it in collectives: efficiency ${percent(row.efficiency)}`,
   );
   console.log(
     `       two processes of half a batch that share nothing: ${apart.toFixed(2)} s, ${percent(row.efficiencyOfStrangers)}; all-reduce of ${one.trained} values: ${(1000 * two.reduceSeconds).toFixed(1)} ms; load before: ${load.toFixed(1)}`,
