@@ -78,7 +78,7 @@ export type {
   PublishedResult,
   TrainingItem,
 } from './runner/evaluation.js';
-export { type ScoredRun, type ScoreRunOptions, scoreRun } from './runner/finish.js';
+export { type ScoredRun, type ScoreRunOptions, scoreRun, type UnusableTask } from './runner/finish.js';
 export { type ModelIdentity, modelKey } from './runner/keys.js';
 export type { AnsweredBy, SimpleBaseline, TaskManifest } from './runner/manifest.js';
 export { METHODS_OF, type Method, methodsFor } from './runner/methods.js';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -135,6 +135,22 @@ describe('pengi bench', () => {
     });
     const absent = await bench('--tasks', 'clotho-captions', '--model', at('model'), '--out', at('x'));
     expect(absent).toMatchObject({ status: 66, err: expect.stringContaining('clotho_audio_evaluation.7z') });
+  });
+
+  it('leaves out of all tasks those that the model lacks the words for, and misses them where they were named', async () => {
+    const folder = at('words');
+    await mkdir(join(folder, 'ClothoAQA/audio_files'), { recursive: true });
+    await symlink(at('data/ESC-50'), join(folder, 'ESC-50'), 'dir');
+    const rows = ['yes', 'yes', 'no'].map((answer) => `a.wav,Is it raining?,${answer},yes`);
+    const header = 'file_name,QuestionText,answer,confidence';
+    await writeFile(join(folder, 'ClothoAQA/clotho_aqa_test.csv'), `${[header, ...rows].join('\n')}\n`);
+    await writeWav(join(folder, 'ClothoAQA/audio_files/a.wav'), new Float32Array(6400).fill(0.1));
+    const asked = (tasks: string) =>
+      bench('--data', folder, '--tasks', tasks, '--model', at('model'), '--out', at(tasks), '--no-baselines');
+    const all = await asked('all');
+    expect(all).toMatchObject({ status: 0, err: expect.stringMatching(/clothoaqa: none of 1 .*not know/) });
+    expect(all.out).toMatch(/^esc50 /m);
+    expect((await asked('esc50,clothoaqa')).status).toBe(65);
   });
 
   it.each([

@@ -215,7 +215,7 @@ export async function finish(
     ...(java && { external: createJavaScorer({ folder: programsFolder(), cache: resultsFolder() }) }),
     warn: (message) => context.warn(message),
   });
-  for (const line of scored.unusable) context.warn(line);
+  for (const { id, reason } of scored.unusable) context.warn(`${id}: ${reason}`);
   if (scored.incomplete.length === 0 && scored.results.length > 0)
     await writeReports(run, scored.results, { examples });
   return scored;

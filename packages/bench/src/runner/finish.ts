@@ -22,8 +22,15 @@ export interface ScoredRun {
   readonly results: readonly TaskResult[];
   /** Tasks of which other processes have not finished their share, such as "esc50: 2 of 4". */
   readonly incomplete: readonly string[];
-  /** Tasks of which nothing could be evaluated, and why. */
-  readonly unusable: readonly string[];
+  /** Tasks of which nothing could be evaluated. */
+  readonly unusable: readonly UnusableTask[];
+}
+
+export interface UnusableTask {
+  readonly id: string;
+  readonly reason: string;
+  /** Whether the data are all right, and the model does not know the words of the task. */
+  readonly ofModel: boolean;
 }
 
 /**
@@ -39,13 +46,13 @@ export async function scoreRun(
   const store = await openStore(run, { file: null, ...(warn && { warn }) });
   try {
     const results: TaskResult[] = [];
-    const unusable: string[] = [];
+    const unusable: UnusableTask[] = [];
     for (const manifest of inOrder(tasks)) {
       const { id } = manifest.evaluation;
       const [task = id] = id.split(VARIANT);
       const part = parts[task] ?? BENCHMARK_TASKS.find((one) => one.id === task)?.part;
-      const reason = unusableFor(manifest);
-      if (reason !== undefined) unusable.push(`${id}: ${reason}`);
+      const nothing = nothingToScore(manifest);
+      if (nothing) unusable.push({ id, ...nothing });
       else
         results.push(
           await scoreTask(manifest, store, { ...(part && { part }), ...(external && { external }) }),
@@ -59,12 +66,22 @@ export async function scoreRun(
   }
 }
 
-/** Why there is nothing to score. */
-function unusableFor({ contents, failed, evaluation, answeredBy }: TaskManifest): string | undefined {
+/** Why there is nothing to score, where there is nothing. */
+function nothingToScore({
+  contents,
+  failed,
+  evaluation,
+  answeredBy,
+}: TaskManifest): Omit<UnusableTask, 'id'> | undefined {
   const [own] = answeredBy;
-  if (own?.methods.length === 0) return Object.values(own.dropped ?? {}).join('; ');
+  if (own?.methods.length === 0)
+    return { reason: Object.values(own.dropped ?? {}).join('; '), ofModel: true };
   if (Object.keys(contents).length > 0) return undefined;
-  return `none of ${evaluation.items.length} recordings could be used: ${failed[0]?.message ?? 'there is none'}`;
+  const why = failed[0]?.message ?? 'there is none';
+  return {
+    reason: `none of ${evaluation.items.length} recordings could be used: ${why}`,
+    ofModel: failed.length > 0 && failed.every(({ code }) => code === 'E_TEXT'),
+  };
 }
 
 /** As the paper lists them. */
