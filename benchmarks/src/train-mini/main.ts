@@ -24,10 +24,8 @@ import { baselines, generated, type MiniTest, miniTests, zeroShot } from './test
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1' },
-    'first-seed': { type: 'string', default: '0' },
     out: { type: 'string', default: 'runs/train-mini' },
     threads: { type: 'string', default: '1' },
-    changes: { type: 'string' },
     single: { type: 'boolean', default: true },
     pitch: { type: 'boolean', default: true },
   },
@@ -37,7 +35,7 @@ const { values } = parseArgs({
 const root = join(import.meta.dirname, '../../..');
 const sets = resolve(root, process.env.PENGI_DATA ?? '../shared/data/mini');
 const out = resolve(root, values.out);
-const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values['first-seed']) + i);
+const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i);
 const threads = Number(values.threads);
 const engine = await createEngine('jit', { threads });
 const context: Context = {
@@ -97,8 +95,7 @@ async function modelsOf(
   dir: string,
   signal: AbortSignal,
 ): Promise<Omit<Scores, 'pitch'>> {
-  const changes = values.changes === undefined ? {} : { changes: JSON.parse(values.changes) };
-  const common = { context, sets, seed, signal, ...changes };
+  const common = { context, sets, seed, signal };
   console.log(`seed ${seed}: one model of all tasks`);
   const multi = await trainStages({ ...common, out: join(dir, 'multi') });
   const scores = await scored(multi, tests);

@@ -23,8 +23,6 @@ export interface StagesOptions {
   /** The language model's folder where it is trained already. */
   language?: string;
   signal: AbortSignal;
-  /** Changes of all recipes, for experiments. */
-  changes?: Partial<TrainConfigInput>;
 }
 
 export interface TrainedStages {
@@ -55,11 +53,7 @@ export async function trainStages(options: StagesOptions): Promise<TrainedStages
   return { clap, language, pengi, seconds: done.reduce((sum, { seconds }) => sum + seconds, 0) };
 }
 
-function configOf(
-  name: string,
-  { sets, seed, only, changes }: StagesOptions,
-  from?: TrainConfigInput['from'],
-) {
+function configOf(name: string, { sets, seed, only }: StagesOptions, from?: TrainConfigInput['from']) {
   const { config } = findRecipe(name);
   const { weights, sources = {} } = config.data;
   const shares = weights as Readonly<Record<string, number>>;
@@ -74,7 +68,7 @@ function configOf(
           data: { ...config.data, sources: { [only]: sources[only]! }, weights: { [only]: 1 } },
           steps: Math.round(((config.steps as number) * shares[only]!) / total),
         };
-  const input: TrainConfigInput = { ...config, ...own, ...changes, seed, ...(from && { from }) };
+  const input: TrainConfigInput = { ...config, ...own, seed, ...(from && { from }) };
   return completeConfig({ ...input, data: { ...input.data, sets } }, sets, name);
 }
 

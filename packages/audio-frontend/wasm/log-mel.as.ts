@@ -1,7 +1,7 @@
 // AssemblyScript, compiled to src/log-mel-wasm.ts by `pnpm --filter @pengi/audio-frontend wasm`. The whole way from samples
 // to log-mels, two frames at once: each vector of two doubles holds the same value of frame f and of frame f + 1.
 // Double precision as in src/fft.ts and src/log-mel.ts, whose results these are.
-// The caller lays out the memory; all arguments are addresses or counts.
+// The caller lays out the memory; all arguments are addresses or counts. In one file, as the build compiles one module.
 
 const PAIR: usize = 16;
 

@@ -121,8 +121,8 @@ export function createPartGradients<P, B>(
         pooled: Tensors,
       ) =>
         gradients(own, moving, batch, seeds, weight, pooled, (rows) => {
-          const all = mapValues(rows, ({ shape: [B, ...row], dtype }) => ({
-            shape: [B! * pieces, ...row],
+          const all = mapValues(rows, ({ shape: [count, ...row], dtype }) => ({
+            shape: [count! * pieces, ...row],
             dtype,
           }));
           const order = { shape: Object.values(all)[0]!.shape.slice(0, 1), dtype: 'int32' as const };
@@ -191,11 +191,11 @@ export function createPartGradients<P, B>(
   async function gather(own: readonly ArraysByPath[]): Promise<ArraysByPath> {
     const all: ArraysByPath = {};
     for (const [key, { dtype, shape, data }] of Object.entries(own[0]!)) {
-      const [B, ...row] = shape as [number, ...number[]];
+      const [count, ...row] = shape as [number, ...number[]];
       const mine = new (data.constructor as new (length: number) => Float32Array)(own.length * data.length);
       for (const [i, part] of own.entries()) mine.set(part[key]!.data as Float32Array, i * data.length);
       const joined = await communicator.allGather(mine);
-      all[key] = { dtype, shape: [B * pieces, ...row], data: joined } as NdArray;
+      all[key] = { dtype, shape: [count * pieces, ...row], data: joined } as NdArray;
     }
     return all;
   }

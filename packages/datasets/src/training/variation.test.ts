@@ -57,17 +57,15 @@ describe('what is drawn for an example', () => {
   });
 });
 
+/** A recording x.wav of two seconds that is silent from a moment on. */
+async function toneThenSilence(silentFrom: number) {
+  const audio = await writeTone(folder(), 'x.wav', { seconds: 2, silentFrom });
+  return listSource([{ id: 'x', prompt: 'p', target: 't', audio }], { name: 's', root: folder() });
+}
+
 describe('crops at random', () => {
   it('are those of the recording from a frame on, wherever the rest of the batch is', async () => {
-    const rows = [
-      {
-        id: 'x',
-        prompt: 'p',
-        target: 't',
-        audio: await writeTone(folder(), 'x.wav', { seconds: 2, silentFrom: 1.1 }),
-      },
-    ];
-    const source = listSource(rows, { name: 's', root: folder() });
+    const source = await toneThenSilence(1.1);
     const frontend = createFrontend({ ...FRONTEND, topDb: null, peak: null });
     const { samples } = await frontend.loadResampled(join(folder(), 'x.wav'));
     const scale = 0.5 / samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0);
@@ -91,15 +89,7 @@ describe('crops at random', () => {
   });
 
   it('take part up to the seconds allowed', async () => {
-    const rows = [
-      {
-        id: 'x',
-        prompt: 'p',
-        target: 't',
-        audio: await writeTone(folder(), 'x.wav', { seconds: 2, silentFrom: 0.5 }),
-      },
-    ];
-    const source = listSource(rows, { name: 's', root: folder() });
+    const source = await toneThenSilence(0.5);
     const batches = await steps([source], { crop: 'random', cropSeconds: 0.5 }, [0, 1, 2, 3, 4, 5], 1);
     for (const [example] of batches) expect(Math.max(...example!.logMel)).toBeGreaterThan(-20); // the silence is not heard
   });

@@ -63,12 +63,16 @@ export async function createJitEngine({ threads, spinning }: JitOptions = {}): P
     const graphs = createGraphs(name, keep, async (inputs) => {
       assertSameFiles();
       const recorded = traceHostCall(fn, weights, inputs);
-      const { first, second } = divideAtHostCall(recorded);
-      const sessions = [
-        await runtime.open(first, { name: `${name}, up to the host's call`, prepack }),
-        await runtime.open(second, { name: `${name}, after the host's call`, prepack }),
-      ];
-      return { ...recorded, sessions };
+      const divided = divideAtHostCall(recorded);
+      const first = await runtime.open(divided.first, { name: `${name}, up to the host's call`, prepack });
+      const second = await runtime
+        .open(divided.second, { name: `${name}, after the host's call`, prepack })
+        .catch(async (error) => {
+          await first.release();
+          throw error;
+        });
+      const { askedResult, told, result } = recorded;
+      return { askedResult, told, result, sessions: [first, second] };
     });
     return {
       get graphs() {

@@ -45,13 +45,10 @@ export function trace(
   weights: unknown,
   inputs: readonly unknown[],
 ): Trace {
-  const graph = new Graph();
-  return recording(graph, () => {
-    const backend = traceBackend();
-    const { placed, tensors } = placeInputs(graph, backend, inputs);
-    const result = fn(placeWeights(graph, backend, weights), ...tensors);
+  return recorded(weights, inputs, ({ graph, backend, weights, inputs, placed }) => {
+    const result = fn(weights, ...inputs);
     const outputs = outputsOf(graph, backend, result);
-    return { ...recordedFor(graph, outputs), inputs: placed, outputs, result: structureOf(result) };
+    return { ...neededFor(graph, outputs), inputs: placed, outputs, result: structureOf(result) };
   });
 }
 
@@ -65,10 +62,7 @@ export function traceHostCall(
   weights: unknown,
   inputs: readonly unknown[],
 ): HostCallTrace {
-  const graph = new Graph();
-  return recording(graph, () => {
-    const backend = traceBackend();
-    const { placed, tensors } = placeInputs(graph, backend, inputs);
+  return recorded(weights, inputs, ({ graph, backend, weights, inputs, placed }) => {
     let call: Pick<HostCallTrace, 'asked' | 'askedResult' | 'told'> | undefined;
     const hostCall = (asked: unknown, expected: unknown) => {
       if (call) throw new PengiError('E_TRACE', 'a compiled function calls the host twice');
@@ -76,17 +70,38 @@ export function traceHostCall(
       call = { asked: outputsOf(graph, backend, asked), askedResult: structureOf(asked), told: told.placed };
       return told.tensors;
     };
-    const result = fn(placeWeights(graph, backend, weights), hostCall as never, ...tensors);
+    const result = fn(weights, hostCall as never, ...inputs);
     if (!call)
       throw new PengiError('E_TRACE', 'a function compiled with a call of the host does not call it');
     const outputs = outputsOf(graph, backend, result);
-    const needed = recordedFor(graph, [...call.asked, ...outputs]);
+    const needed = neededFor(graph, [...call.asked, ...outputs]);
     return { ...needed, ...call, inputs: placed, outputs, result: structureOf(result), values: graph.values };
   });
 }
 
-function placeWeights(graph: Graph, backend: TraceBackend, weights: unknown): never {
-  return rebuildTree(weights, (_path, leaf) => backend.tensor(graph.weight(leaf as NdArray)));
+interface Recording {
+  graph: Graph;
+  backend: TraceBackend;
+  weights: never;
+  inputs: never[];
+  placed: Trace['inputs'];
+}
+
+/** What `record` makes of tensors that stand for weights and inputs, in a new graph. */
+function recorded<Result>(
+  weights: unknown,
+  inputs: readonly unknown[],
+  record: (recording: Recording) => Result,
+): Result {
+  const graph = new Graph();
+  return recording(graph, () => {
+    const backend = traceBackend();
+    const { placed, tensors } = placeInputs(graph, backend, inputs);
+    const constants = rebuildTree<never>(weights, (_path, leaf) =>
+      backend.tensor(graph.weight(leaf as NdArray)),
+    );
+    return record({ graph, backend, weights: constants, inputs: tensors, placed });
+  });
 }
 
 function placeInputs(graph: Graph, backend: TraceBackend, inputs: unknown) {
@@ -118,7 +133,7 @@ function outputsOf(graph: Graph, backend: TraceBackend, result: unknown): { path
   });
 }
 
-function recordedFor({ nodes, constants }: Graph, outputs: readonly { value: Value }[]) {
+function neededFor({ nodes, constants }: Graph, outputs: readonly { value: Value }[]) {
   return reachable({ nodes, constants: [...constants.values()] }, outputs);
 }
 
